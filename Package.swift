@@ -1,0 +1,65 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Imports point one way, down this list. What only real mode needs (HTTP server,
+// registry client, SQLite) has products of its own, so trace mode never compiles it.
+let package = Package(
+  name: "drydock",
+  products: [
+    .executable(name: "drydock", targets: ["drydock"])
+  ],
+  dependencies: [
+    // The outermost command line of the executables (docker's own verbs have pflag's grammar, which is ours).
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    // Front matter of the lessons.
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+  ],
+  targets: [
+    // JSON as a tree: fast writer, strict parser, Codable bridge; no Foundation.
+    .target(name: "JSONTree"),
+    // tar, as layers, `docker cp` and `docker save` have it; no Foundation.
+    .target(name: "Archive"),
+    // image-spec, runtime-spec, distribution-spec as values; digests, references.
+    .target(name: "OCISpec", dependencies: ["JSONTree"]),
+    // Parties, trace records, recorder, reader, spine, diff.
+    .target(name: "Handoff", dependencies: ["JSONTree"]),
+    // config.json → Plan; the Kernel seam; the verbs of an OCI runtime.
+    .target(name: "Runtime", dependencies: ["JSONTree", "OCISpec"]),
+    // The protocols between the parts, their operations, and the traced decorator.
+    .target(name: "Seams", dependencies: ["JSONTree", "OCISpec", "Handoff", "Runtime"]),
+    // The core, used in both modes: Dockerd/, Containerd/, Shim/, Runc/.
+    .target(name: "Engine", dependencies: ["JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams"]),
+    // The ends of trace mode: kernel model, programs, network, registries, virtual clock.
+    .target(
+      name: "Simulation",
+      dependencies: ["JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Engine"]),
+    // docker's verbs, flags and output over the Remote API seam.
+    .target(name: "Client", dependencies: ["JSONTree", "Archive", "OCISpec", "Seams"]),
+    // Why texts, lessons, replay, diagrams, topology.
+    .target(
+      name: "Teaching",
+      dependencies: ["JSONTree", "Handoff", .product(name: "Yams", package: "Yams")]),
+    .systemLibrary(name: "CReadline"),
+    // The REPL.
+    .target(
+      name: "Shell",
+      dependencies: ["CReadline", "JSONTree", "Handoff", "Seams", "Client", "Simulation", "Teaching"]),
+    .executableTarget(
+      name: "drydock",
+      dependencies: [
+        "Shell", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
+    .testTarget(name: "ArchiveTests", dependencies: ["Archive"]),
+    .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
+    .testTarget(name: "HandoffTests", dependencies: ["Handoff"]),
+    .testTarget(name: "RuntimeTests", dependencies: ["Runtime"]),
+    .testTarget(name: "SeamsTests", dependencies: ["Seams"]),
+    .testTarget(name: "EngineTests", dependencies: ["Engine"]),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
+    .testTarget(name: "ClientTests", dependencies: ["Client"]),
+    .testTarget(name: "TeachingTests", dependencies: ["Teaching"]),
+    .testTarget(name: "ShellTests", dependencies: ["Shell"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,76 @@
+import Handoff
+import JSONTree
+
+/// An operation of containerd's gRPC API.
+public protocol ContainerdOperation: Operation {}
+
+/// The dockerd → containerd seam: containerd.services.*, gRPC on a unix socket.
+public protocol ContainerdAPI: Sendable {
+  /// Performs `operation` in a containerd namespace (`moby` for Docker). Throws `EngineError`.
+  func call<O: ContainerdOperation>(_ operation: O, namespace: String) async throws -> O.Answer
+  /// The event stream (containerd.services.events.v1.Events/Subscribe) of one namespace.
+  func events(namespace: String) async throws -> AsyncStream<ContainerdEvent>
+}
+
+/// Records every call to containerd.
+public struct TracedContainerdAPI: ContainerdAPI {
+  private let next: any ContainerdAPI
+  private let tap: Tap
+
+  public init(_ next: any ContainerdAPI, tap: Tap) { (self.next, self.tap) = (next, tap) }
+
+  public func call<O: ContainerdOperation>(_ operation: O, namespace: String) async throws -> O.Answer {
+    try await tap.carry(O.name, Namespaced(namespace: namespace, payload: operation), outcome: { .success($0) }) {
+      try await next.call(operation, namespace: namespace)
+    }
+  }
+
+  public func events(namespace: String) async throws -> AsyncStream<ContainerdEvent> {
+    try await tap.carry(
+      "containerd.services.events.v1.Events/Subscribe", JSON.object(["ns": .string(namespace)]),
+      outcome: { (_: AsyncStream<ContainerdEvent>) in .success(Empty()) }
+    ) { try await next.events(namespace: namespace) }
+  }
+}
+
+/// A payload with the namespace that travels beside it, in the gRPC metadata.
+private struct Namespaced: JSONWritable {
+  let namespace: String
+  let payload: any JSONWritable
+  var json: JSON {
+    var object: JSONObject = ["ns": .string(namespace)]
+    object.members += payload.json.object?.members ?? []
+    return .object(object)
+  }
+  func write(to writer: inout JSONWriter) { writer.write(json) }
+}
+
+/// What containerd publishes (api/events): the topic and its message.
+public struct ContainerdEvent: Sendable, Hashable, Codable, JSONWritable {
+  /// Nanoseconds since 1970.
+  public var timestamp: UInt64
+  /// `/tasks/exit`, `/tasks/oom`, `/images/create`, …
+  public var topic: String
+  public var namespace: String
+  /// The event message's fields, e.g. containerID, id, pid, exitStatus of a `/tasks/exit`.
+  public var event: JSON
+
+  public init(timestamp: UInt64, topic: String, namespace: String, event: JSON) {
+    self.timestamp = timestamp
+    self.topic = topic
+    self.namespace = namespace
+    self.event = event
+  }
+}
+
+/// Bytes in a message. A trace shows JSON documents as they are, anything else by its size.
+public struct Blob: Sendable, Hashable, Codable, JSONWritable {
+  public var bytes: [UInt8]
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+  public var json: JSON {
+    if bytes.first == UInt8(ascii: "{"), bytes.count < 65_536, let tree = try? JSON(parsing: bytes) { return tree }
+    return ["size": .int(Int64(bytes.count))]
+  }
+  public func encode(to encoder: any Encoder) throws { try json.encode(to: encoder) }
+  public func write(to writer: inout JSONWriter) { writer.write(json) }
+}

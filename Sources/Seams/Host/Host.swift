@@ -1,0 +1,82 @@
+import JSONTree
+import Runtime
+
+/// FIFOs by path: how dockerd, containerd's clients and the shim pass the standard streams of a process.
+public protocol FIFOs: Sendable {
+  /// mkfifo(3); creates the folders above. Making one that exists changes nothing.
+  func make(_ path: String) throws
+  /// The channel behind a path; nil when there is no FIFO.
+  func channel(_ path: String) -> ByteChannel?
+  func remove(_ path: String)
+}
+
+/// What a file of the host is.
+public struct HostFileInfo: Sendable, Hashable {
+  public enum Kind: Sendable, Hashable { case file, directory, symlink, other }
+  public var kind: Kind
+  public var mode: UInt32
+  public var size: Int64
+  public var uid: UInt32
+  public var gid: UInt32
+  public init(kind: Kind, mode: UInt32, size: Int64, uid: UInt32 = 0, gid: UInt32 = 0) {
+    (self.kind, self.mode, self.size, self.uid, self.gid) = (kind, mode, size, uid, gid)
+  }
+}
+
+/// The daemon's view of its host's files and mounts (in trace mode: of the simulated host).
+public protocol HostFiles: Sendable {
+  /// Nil when there is nothing. Follows symbolic links.
+  func stat(_ path: String) -> HostFileInfo?
+  func read(_ path: String) throws(Errno) -> [UInt8]
+  /// Creates or replaces; the folder must exist.
+  func write(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(Errno)
+  func append(_ path: String, _ bytes: [UInt8]) throws(Errno)
+  /// With the folders above it.
+  func makeDirectory(_ path: String, mode: UInt32) throws(Errno)
+  func list(_ path: String) throws(Errno) -> [String]
+  /// With everything below it; nothing there is no error. Refuses mount points (EBUSY).
+  func removeAll(_ path: String) throws(Errno)
+  func rename(_ path: String, to: String) throws(Errno)
+  func mount(source: String, target: String, type: String, options: [String]) throws(Errno)
+  /// Lazily; no mount there is no error.
+  func unmount(_ path: String) throws(Errno)
+  /// An archive (tar) of `path`; its entries' names begin with the last component. For `docker cp` out.
+  func archive(_ path: String, root: String) throws(Errno) -> [UInt8]
+  /// Unpacks a tar below `path`, resolving within `root`. For `docker cp` in.
+  func extract(_ archive: [UInt8], to path: String, root: String) throws(Errno)
+  /// Bytes below `path`.
+  func usage(_ path: String) -> Int64
+}
+
+/// Waiting for processes whose parent we are (the shim is the subreaper of its container).
+public protocol Processes: Sendable {
+  /// Waits for the end of `pid`: its exit status, 128 + signal when it was killed by one.
+  func wait(_ pid: Int) async -> Int
+  /// Whether the OOM killer took a process of this one's cgroup since it started.
+  func wasOOMKilled(_ pid: Int) -> Bool
+  /// The processes of the cgroup at `path` (host pids).
+  func members(cgroup path: String) -> [Int]
+  /// `ps -ef` like facts of one process; nil when it is gone.
+  func info(_ pid: Int) -> HostProcessInfo?
+  /// The pid of the calling part as the host numbers it; a shim has one of its own each.
+  func spawnPart(_ name: String, arguments: [String]) -> Int
+  /// Ends a part that `spawnPart` began.
+  func endPart(_ pid: Int)
+}
+
+/// What `ps` shows of a process.
+public struct HostProcessInfo: Sendable, Hashable {
+  public var pid: Int
+  public var ppid: Int
+  public var uid: UInt32
+  /// Seconds since 1970.
+  public var started: UInt64
+  /// Nanoseconds of CPU.
+  public var cpu: UInt64
+  public var tty: String
+  public var command: String
+  public init(pid: Int, ppid: Int, uid: UInt32, started: UInt64, cpu: UInt64, tty: String, command: String) {
+    (self.pid, self.ppid, self.uid, self.started) = (pid, ppid, uid, started)
+    (self.cpu, self.tty, self.command) = (cpu, tty, command)
+  }
+}
