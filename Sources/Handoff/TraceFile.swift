@@ -1,0 +1,151 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+import JSONTree
+import Synchronization
+
+/// Writes a trace to a file. Records are encoded on a thread of its own, so that recording costs the engine little;
+/// what has happened is in the file whenever the engine waits, and complete after `finish`.
+public final class TraceFile: TraceSink {
+  private struct State {
+    var pending: [TraceRecord] = []
+    var isFinishing = false
+    var isDone = false
+    var failure: String?
+  }
+  private let state = Mutex(State())
+  private let descriptor: Int32
+  public let path: String
+  private let wake: Signal
+  private let done: Signal
+
+  /// Creates (or replaces) the file and writes the header. `truncating: false` appends to a trace of the same header.
+  public init(path: String, header: TraceHeader) throws(TraceError) {
+    self.path = path
+    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else {
+      throw TraceError("cannot write the trace \(path): \(String(cString: strerror(errno)))")
+    }
+    wake = Signal()
+    done = Signal()
+    var writer = JSONWriter()
+    writer.write(header.json)
+    writer.raw("\n")
+    if !TraceFile.writeAll(descriptor, writer.bytes) {
+      let reason = String(cString: strerror(errno))
+      close(descriptor)
+      throw TraceError("cannot write the trace \(path): \(reason)")
+    }
+    startThread { [self] in drain() }
+  }
+
+  public func receive(_ record: TraceRecord) {
+    let isFirst = state.withLock { state in
+      state.pending.append(record)
+      return state.pending.count == 1 || state.pending.count == 4096
+    }
+    if isFirst { wake.post() }
+  }
+
+  /// Writes what is left and closes the file. The answer says why the trace is incomplete, if it is.
+  @discardableResult
+  public func finish() -> String? {
+    let isFirst = state.withLock { state in
+      defer { state.isFinishing = true }
+      return !state.isFinishing
+    }
+    if isFirst {
+      wake.post()
+      done.wait()
+      close(descriptor)
+    }
+    return state.withLock { $0.failure }
+  }
+
+  private func drain() {
+    var writer = JSONWriter(reserving: 1 << 20)
+    while true {
+      wake.wait()
+      while true {
+        let (batch, isLast) = state.withLock { state in
+          defer { state.pending = [] }
+          return (state.pending, state.isFinishing)
+        }
+        if batch.isEmpty {
+          if isLast {
+            done.post()
+            return
+          }
+          break
+        }
+        writer.bytes.removeAll(keepingCapacity: true)
+        for record in batch {
+          record.write(line: &writer)
+          if writer.bytes.count > 1 << 20 { flush(&writer) }
+        }
+        flush(&writer)
+      }
+    }
+  }
+
+  private func flush(_ writer: inout JSONWriter) {
+    if !TraceFile.writeAll(descriptor, writer.bytes) {
+      let reason = String(cString: strerror(errno))
+      state.withLock { $0.failure = $0.failure ?? "the trace \(path) is incomplete: \(reason)" }
+    }
+    writer.bytes.removeAll(keepingCapacity: true)
+  }
+
+  private static func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
+    bytes.withUnsafeBytes { buffer in
+      var offset = 0
+      while offset < buffer.count {
+        let count = write(descriptor, buffer.baseAddress.map { $0 + offset }, buffer.count - offset)
+        if count < 0 {
+          if errno == EINTR { continue }
+          return false
+        }
+        offset += count
+      }
+      return true
+    }
+  }
+}
+
+/// A counting semaphore (sem_overview(7)).
+final class Signal: Sendable {
+  // sem_t must not move: it lives in memory of its own, and sem_* are made for use by many threads.
+  private nonisolated(unsafe) let semaphore: UnsafeMutablePointer<sem_t>
+  init() {
+    semaphore = .allocate(capacity: 1)
+    sem_init(semaphore, 0, 0)
+  }
+  deinit {
+    sem_destroy(semaphore)
+    semaphore.deallocate()
+  }
+  func post() { sem_post(semaphore) }
+  func wait() { while sem_wait(semaphore) != 0 && errno == EINTR {} }
+}
+
+/// Runs `body` on a new detached thread.
+func startThread(_ body: @escaping @Sendable () -> Void) {
+  final class Box: Sendable {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+  var thread = pthread_t()
+  let box = Unmanaged.passRetained(Box(body))
+  let status = pthread_create(
+    &thread, nil,
+    { argument in
+      if let argument { Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
+      return nil
+    }, box.toOpaque())
+  if status == 0 {
+    pthread_detach(thread)
+  } else {
+    box.takeUnretainedValue().body()
+    box.release()
+  }
+}
