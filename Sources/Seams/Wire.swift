@@ -71,3 +71,16 @@ public struct Tap: Sendable {
     try await carry(O.name, operation, outcome: { .success($0) }, body)
   }
 }
+
+extension Tap {
+  /// Records that a call begins which ends before anybody can wait for it (a system call): the cheap form of `carry`,
+  /// without suspension, wire and gate. `end` must follow.
+  public func begin(_ op: String, _ args: any JSONWritable, in context: TraceContext) -> Int {
+    recorder.call(cmd: context.cmd, parent: context.parent, from: from, to: to, via: via, op: op, args: args)
+  }
+
+  /// Records how the call `id` of `begin` ended.
+  public func end(_ id: Int, _ outcome: TraceRecord.Outcome, in context: TraceContext) {
+    recorder.return(cmd: context.cmd, id: id, outcome)
+  }
+}
