@@ -52,8 +52,7 @@ public enum TraceTool {
       let (left, right) = (try TraceReader(path: a), try TraceReader(path: b))
       var (leftSpine, rightSpine) = (Spine.Builder(keepsReads: keepingReads), Spine.Builder(keepsReads: keepingReads))
       var rows = StreamDiff(
-        left: { while let record = left.next() { if let line = leftSpine.add(record) { return line } }; return nil },
-        right: { while let record = right.next() { if let line = rightSpine.add(record) { return line } }; return nil })
+        left: { nextLine(left, &leftSpine) }, right: { nextLine(right, &rightSpine) })
       let columns = max(30, ((Terminal.isTerminal(1) ? Terminal.size().columns : 160) - 3) / 2)
       let hasColour = Terminal.isTerminal(1) && Terminal.hasColour
       var out = Output()
@@ -98,7 +97,7 @@ public enum TraceTool {
           guard command == nil || record.cmd == command else { continue }
           if case .call(let call) = record.event, call.to != .kernel { records.append(record) }
           guard records.count < 10_000 else {
-            Terminal.write(2, "drydock: a drawing of more than 10,000 handoffs helps nobody: name a command with --cmd\n")
+            Terminal.write(2, "drydock: more than 10,000 handoffs make no drawing: name a command with --cmd\n")
             return 1
           }
         }
@@ -119,6 +118,14 @@ public enum TraceTool {
       out.flush()
       return warn(reader.damage)
     } catch { return fail(error) }
+  }
+
+  /// The next record's line in a spine.
+  private static func nextLine(_ reader: TraceReader, _ spine: inout Spine.Builder) -> String? {
+    while let record = reader.next() {
+      if let line = spine.add(record) { return line }
+    }
+    return nil
   }
 
   private static func clip(_ text: String, _ width: Int) -> String {

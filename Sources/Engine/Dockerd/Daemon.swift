@@ -1,6 +1,7 @@
 import JSONTree
 import OCISpec
 import Seams
+import Synchronization
 
 /// What dockerd stands on: its neighbours over the seams, its host, and its services for one another.
 ///
@@ -16,19 +17,44 @@ public final class Daemon: Sendable {
   public let fifos: any FIFOs
   public let processes: any Processes
   public let network: any NetworkHost
+  public let store: any StateStore
   public let configuration: DaemonConfiguration
   public let events: EventBus
+  private let links = Mutex<Links?>(nil)
+
+  private struct Links {
+    var images: any ImageLookup
+    var volumes: any VolumeLookup
+    var networks: any NetworkLookup
+    var containers: any ContainerLookup
+  }
 
   public init(
     world: any World, containerd: any ContainerdAPI, registry: any DistributionAPI, runtime: any RuntimeCLI,
     files: any HostFiles, fifos: any FIFOs, processes: any Processes, network: any NetworkHost,
-    configuration: DaemonConfiguration
+    store: any StateStore, configuration: DaemonConfiguration
   ) {
     (self.world, self.containerd, self.registry, self.runtime) = (world, containerd, registry, runtime)
     (self.files, self.fifos, self.processes, self.network) = (files, fifos, processes, network)
-    self.configuration = configuration
+    (self.store, self.configuration) = (store, configuration)
     events = EventBus(world: world)
   }
+
+  /// Makes the services known to one another.
+  public func link(
+    images: any ImageLookup, volumes: any VolumeLookup, networks: any NetworkLookup, containers: any ContainerLookup
+  ) {
+    links.withLock { $0 = Links(images: images, volumes: volumes, networks: networks, containers: containers) }
+  }
+
+  private var linked: Links {
+    guard let links = links.withLock({ $0 }) else { preconditionFailure("Daemon.link comes before the first request") }
+    return links
+  }
+  public var images: any ImageLookup { linked.images }
+  public var volumes: any VolumeLookup { linked.volumes }
+  public var networks: any NetworkLookup { linked.networks }
+  public var containers: any ContainerLookup { linked.containers }
 }
 
 /// dockerd's settings (daemon.json).
