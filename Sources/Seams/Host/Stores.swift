@@ -2,14 +2,60 @@ import JSONTree
 import OCISpec
 import Runtime
 
-/// Where containerd keeps blobs. Metadata (labels, leases) is the core's.
+/// Where containerd keeps blobs by digest. Metadata (sizes as descriptors claim them, labels, leases) is the core's.
+///
+/// In trace mode a layer is a model: its blob has fewer bytes than its descriptor's size says. Nothing here looks at
+/// descriptors; every size and offset counts the bytes that are really there.
 public protocol BlobStore: Sendable {
-  /// Bytes of a blob (in trace mode fewer than its descriptor's size says: layers are models).
-  func read(_ digest: Digest) async throws -> [UInt8]
-  func contains(_ digest: Digest) async -> Bool
-  /// Commits a blob whose digest has been verified; `size` is the descriptor's.
-  func put(_ digest: Digest, size: Int64, _ bytes: [UInt8]) async throws
+  /// The bytes of a blob; nil when it is not there.
+  func size(_ digest: Digest) async -> Int64?
+  /// At most `count` bytes from `offset`: fewer only at the end, empty behind it.
+  /// Throws `EngineError` notFound `content sha256:…: not found`.
+  func read(_ digest: Digest, offset: Int64, count: Int) async throws -> [UInt8]
+  /// Nothing there is no error.
   func remove(_ digest: Digest) async throws
+  /// Opens the ingest `ref`, a new one or where an earlier writer left it. The core sees to it that a ref has one
+  /// writer at a time.
+  func writer(_ ref: String) async throws -> any BlobWriter
+  /// The ingests that were begun and neither committed nor given up, by ref.
+  func ingests() async -> [BlobIngest]
+  /// Gives an ingest up and forgets its bytes. Nothing there is no error.
+  func abort(_ ref: String) async throws
+}
+
+extension BlobStore {
+  /// A whole blob: for documents, never for layers.
+  public func read(_ digest: Digest) async throws -> [UInt8] { try await read(digest, offset: 0, count: .max) }
+}
+
+/// Writes one blob: hashed while it is written, visible to nobody before `commit`.
+public protocol BlobWriter: Sendable {
+  /// How many bytes have been written so far, by earlier writers of the ref too.
+  func offset() async -> Int64
+  func append(_ bytes: [UInt8]) async throws
+  /// Forgets everything from `size` on.
+  func truncate(_ size: Int64) async throws
+  /// The digest (SHA-256) of what has been written so far.
+  func digest() async throws -> Digest
+  /// Makes the blob visible under its digest, durably and at once or not at all. The ingest is over, also when the
+  /// blob was there already (then this one is dropped without an error). Throws `EngineError` failedPrecondition
+  /// `unexpected commit digest sha256:…, expected sha256:…: failed precondition`, after which the ingest remains.
+  @discardableResult
+  func commit(_ expected: Digest?) async throws -> Digest
+  /// Lets go of an ingest that stays where it is, to be resumed. Not needed after `commit`.
+  func close() async
+}
+
+/// An ingest that is not committed.
+public struct BlobIngest: Sendable, Hashable, Codable, JSONWritable {
+  public var ref: String
+  public var offset: Int64
+  /// Nanoseconds since 1970.
+  public var startedAt: UInt64
+  public var updatedAt: UInt64
+  public init(ref: String, offset: Int64, startedAt: UInt64 = 0, updatedAt: UInt64 = 0) {
+    (self.ref, self.offset, self.startedAt, self.updatedAt) = (ref, offset, startedAt, updatedAt)
+  }
 }
 
 /// A change between a snapshot and its parent: what `docker diff` prints.
@@ -24,14 +70,27 @@ public struct SnapshotChange: Sendable, Hashable, Codable {
 public protocol SnapshotDriver: Sendable {
   /// Makes the folders of a new active snapshot (or view) on top of `parents`, nearest first.
   func create(_ id: Int, parents: [Int]) async throws
-  /// What to mount to see the snapshot.
+  /// What to mount to see the snapshot. The same arguments give the same mounts, different ids different ones.
   func mounts(_ id: Int, parents: [Int], readOnly: Bool) -> [MountRecord]
   func remove(_ id: Int) async throws
   /// Bytes and inodes of this snapshot alone.
   func usage(_ id: Int) async -> (bytes: Int64, inodes: Int64)
-  /// Applies a layer (tar, as in the blob store; whiteouts are translated). `size` is the layer's declared size
-  /// uncompressed. The answer is the diff id.
-  func apply(_ layer: [UInt8], mediaType: String, to id: Int) async throws -> Digest
-  /// What snapshot `id` changes of `parents`, as a layer's tar, and as a list.
-  func diff(_ id: Int, parents: [Int]) async throws -> (layer: [UInt8], changes: [SnapshotChange])
+  /// Applies the layer `blob` of `store` (a tar, compressed as `mediaType` says; whiteouts are translated), reading it
+  /// piece by piece. `parents` are those of `create`.
+  func apply(_ blob: Digest, mediaType: String, from store: any BlobStore, to id: Int, parents: [Int]) async throws
+    -> AppliedLayer
+  /// Writes what snapshot `id` changes of `parents` as a layer (tar, compressed as `mediaType` says) into `writer`,
+  /// which it neither commits nor closes.
+  func diff(_ id: Int, parents: [Int], mediaType: String, into writer: any BlobWriter) async throws -> AppliedLayer
+  /// The same as a list, by path.
+  func changes(_ id: Int, parents: [Int]) async throws -> [SnapshotChange]
+}
+
+/// The uncompressed form of a layer.
+public struct AppliedLayer: Sendable, Hashable {
+  /// The digest of the uncompressed tar.
+  public var diffID: Digest
+  /// Its bytes, as the files claim them.
+  public var size: Int64
+  public init(diffID: Digest, size: Int64) { (self.diffID, self.size) = (diffID, size) }
 }
