@@ -1,4 +1,5 @@
 import JSONTree
+import OCISpec
 
 /// The eight kinds of Linux namespaces (namespaces(7)).
 public enum NamespaceKind: String, Sendable, Hashable, CaseIterable, Codable {
@@ -27,51 +28,112 @@ public enum NamespaceKind: String, Sendable, Hashable, CaseIterable, Codable {
   }
 }
 
-/// The five capability sets (capabilities(7)); names as `CAP_CHOWN`.
-public struct CapabilitySets: Sendable, Hashable, Codable {
-  public var bounding: [String]
+/// The capability sets of a thread that capset(2) changes (capabilities(7)); names as `CAP_CHOWN`.
+public struct CapabilitySets: Sendable, Hashable {
   public var effective: [String]
   public var permitted: [String]
   public var inheritable: [String]
-  public var ambient: [String]
-  public init(
-    bounding: [String] = [], effective: [String] = [], permitted: [String] = [], inheritable: [String] = [],
-    ambient: [String] = []
-  ) {
-    (self.bounding, self.effective, self.permitted) = (bounding, effective, permitted)
-    (self.inheritable, self.ambient) = (inheritable, ambient)
+  public init(effective: [String] = [], permitted: [String] = [], inheritable: [String] = []) {
+    (self.effective, self.permitted, self.inheritable) = (effective, permitted, inheritable)
+  }
+}
+
+/// A path as the kernel is to resolve it.
+public struct KernelPath: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
+  /// The folder that is `/` while `path` is resolved, links and `..` included (openat2(2) RESOLVE_IN_ROOT).
+  /// Nil: `path` is resolved as the calling process sees it.
+  public var root: String?
+  public var path: String
+
+  public init(_ path: String) { (root, self.path) = (nil, path) }
+  public init(root: String, _ path: String) { (self.root, self.path) = (root, path) }
+  public init(stringLiteral path: String) { self.init(path) }
+
+  /// Both together, as text: not for resolving.
+  public var description: String {
+    guard let root, root != "/" else { return path }
+    if path.isEmpty || path == "/" { return root }
+    return path.utf8.first == UInt8(ascii: "/") ? root + path : "\(root)/\(path)"
+  }
+}
+
+/// A range of an id mapping: a line of `/proc/PID/uid_map` (user_namespaces(7)).
+public struct IDRange: Sendable, Hashable {
+  public var containerID: UInt32
+  public var hostID: UInt32
+  public var size: UInt32
+  public init(containerID: UInt32, hostID: UInt32, size: UInt32) {
+    (self.containerID, self.hostID, self.size) = (containerID, hostID, size)
+  }
+  public var description: String { "\(containerID) \(hostID) \(size)" }
+}
+
+/// The id mappings of an idmapped mount (mount_setattr(2) MOUNT_ATTR_IDMAP).
+public struct MountIDMap: Sendable, Hashable {
+  public var uid: [IDRange]
+  public var gid: [IDRange]
+  public init(uid: [IDRange], gid: [IDRange]) { (self.uid, self.gid) = (uid, gid) }
+}
+
+/// One rule of a cgroup's device controller, in force before those that come earlier.
+public struct DeviceRule: Sendable, Hashable {
+  public var allow: Bool
+  /// `a`, `b` or `c`.
+  public var type: String
+  /// Nil is any.
+  public var major: Int64?
+  public var minor: Int64?
+  /// Of `r`, `w`, `m`.
+  public var access: String
+  public init(allow: Bool, type: String, major: Int64?, minor: Int64?, access: String) {
+    (self.allow, self.type, self.major, self.minor, self.access) = (allow, type, major, minor, access)
+  }
+  /// As `devices.allow` and `devices.deny` of cgroup v1 take it: `c 1:3 rwm`.
+  public var text: String {
+    "\(type) \(major.map(String.init) ?? "*"):\(minor.map(String.init) ?? "*") \(access)"
   }
 }
 
 /// One thing asked of the kernel: plain data, the same for Linux and for the model.
 ///
-/// Paths are as the calling process sees them at that moment. Inside a root file system that is not yet pivoted to,
-/// `root` + `path` are given apart, so that Linux can resolve them with openat2(2) RESOLVE_IN_ROOT.
+/// Paths are as the calling process sees them at that moment. Inside a root file system that is not yet pivoted to they
+/// are `KernelPath`s with a root, so that Linux resolves them with openat2(2) RESOLVE_IN_ROOT, and never by string.
 public enum KernelCall: Sendable, Hashable {
-  /// clone3(2): a child in new namespaces. The result is its pid as the caller sees it.
-  case clone(namespaces: [NamespaceKind])
+  /// clone3(2): a child in new namespaces. The result is its pid (the host's number). `siblings`: CLONE_PARENT, the child
+  /// becomes one of the caller's parent. `cgroup`: CLONE_INTO_CGROUP, the folder of cgroup v2 that it starts in.
+  case clone(namespaces: [NamespaceKind], siblings: Bool = false, cgroup: String? = nil)
   /// unshare(2).
   case unshare([NamespaceKind])
   /// setns(2): joins the namespace that `path` names.
   case setns(NamespaceKind, path: String)
   /// open + write + close: id maps, sysctls, oom_score_adj, cgroup files.
-  case writeFile(path: String, contents: String)
-  case mkdir(path: String, mode: UInt32)
-  case rmdir(path: String)
-  case unlink(path: String)
+  case writeFile(path: KernelPath, contents: String)
+  /// mkdirat(2). The parent exists.
+  case mkdir(path: KernelPath, mode: UInt32)
+  case rmdir(path: KernelPath)
+  case unlink(path: KernelPath)
   /// mknod(2): `kind` is `c`, `b` or `p`.
-  case mknod(path: String, kind: String, mode: UInt32, major: UInt32, minor: UInt32)
-  case symlink(target: String, path: String)
-  case chown(path: String, uid: UInt32, gid: UInt32)
-  case chmod(path: String, mode: UInt32)
+  case mknod(path: KernelPath, kind: String, mode: UInt32, major: UInt32, minor: UInt32)
+  case symlink(target: String, path: KernelPath)
+  case chown(path: KernelPath, uid: UInt32, gid: UInt32)
+  case chmod(path: KernelPath, mode: UInt32)
   /// Creates an empty file: the destination of a bind mount of a file.
-  case createFile(path: String, mode: UInt32)
+  case createFile(path: KernelPath, mode: UInt32)
   /// mount(2); flags by name (`MS_BIND`, `MS_REC`, …).
-  case mount(source: String, target: String, type: String, flags: [String], data: String)
-  /// mount_setattr(2); attributes by name (`MOUNT_ATTR_RDONLY`, …).
-  case mountSetattr(target: String, attributes: [String], recursive: Bool)
+  case mount(source: String, target: KernelPath, type: String, flags: [String], data: String)
+  /// move_mount(2): attaches what open_tree(2) (`type` empty: a bind mount of `source`) or fsopen(2) and fsmount(2)
+  /// prepared; attributes by name (`MOUNT_ATTR_RDONLY`, …). The preparing calls are `.other`; this one mounts.
+  case moveMount(
+    source: String, target: KernelPath, type: String, attributes: [String], data: String, recursive: Bool = false,
+    idMap: MountIDMap? = nil)
+  /// mount_setattr(2): sets and clears attributes by name (`MOUNT_ATTR_RDONLY`, …).
+  case mountSetattr(target: KernelPath, set: [String], clear: [String] = [], recursive: Bool)
   /// umount2(2); flags by name (`MNT_DETACH`).
-  case unmount(target: String, flags: [String])
+  case unmount(target: KernelPath, flags: [String])
+  /// Copies what is below `source` into `target` (tmpfs with `tmpcopyup`).
+  case copyTree(source: KernelPath, target: KernelPath)
+  /// pivot_root(2). With `.` for both (runc, crun), the old root comes to lie over the new one; `mount("", ".", MS_REC |
+  /// MS_SLAVE)` and `umount2(".", MNT_DETACH)`, which follow, mean that old root.
   case pivotRoot(new: String, old: String)
   case chroot(path: String)
   case chdir(path: String)
@@ -80,23 +142,41 @@ public enum KernelCall: Sendable, Hashable {
   case setsid
   /// ioctl TIOCSCTTY and the new pts: the controlling terminal.
   case setControllingTerminal
-  /// prlimit(2); `RLIMIT_NOFILE`.
+  /// A pseudo-terminal of the devpts at `ptmx` for the calling process: posix_openpt(3), dup3(2) to 0, 1 and 2; the other
+  /// end goes over the console socket. The process's stdio (`ContainerKernel.attach`) becomes the terminal's far end.
+  case openTerminal(ptmx: String)
+  /// prlimit(2) of the calling process; `RLIMIT_NOFILE`. `UInt64.max` is RLIM_INFINITY.
   case setrlimit(name: String, soft: UInt64, hard: UInt64)
   case setgroups([UInt32])
   case setresgid(UInt32)
   case setresuid(UInt32)
-  /// capset(2) and prctl(PR_CAPBSET_DROP, PR_CAP_AMBIENT).
+  /// prctl(2) PR_CAPBSET_DROP, once for each.
+  case dropBounding([String])
+  /// capset(2).
   case capset(CapabilitySets)
+  /// prctl(2) PR_CAP_AMBIENT: CLEAR_ALL, then RAISE for each.
+  case setAmbient([String])
   /// prctl(2); `PR_SET_NO_NEW_PRIVS`, `PR_SET_KEEPCAPS`, `PR_SET_DUMPABLE`, …
   case prctl(option: String, value: UInt64)
   /// seccomp(2) SECCOMP_SET_MODE_FILTER with the profile of config.json.
-  case seccomp(defaultAction: String, architectures: [String], rules: Int)
+  case seccomp(RuntimeSpec.Seccomp)
+  /// bpf(2): BPF_PROG_LOAD and BPF_PROG_ATTACH of a BPF_CGROUP_DEVICE program (cgroup v2's device controller).
+  /// The last rule that matches a device decides.
+  case deviceProgram(cgroup: String, rules: [DeviceRule])
   /// A netlink request in the process's network namespace: `RTM_SETLINK` lo up.
   case netlink(operation: String, attributes: [String: String])
-  /// Opens the exec FIFO for writing; the process sleeps here between `create` and `start`.
+  /// Opens the exec FIFO (made by `mknod` with kind `p`) for writing; the process sleeps here between `create` and
+  /// `start`: the answer comes at once, the process only counts as sleeping.
   case openFIFO(path: String)
+  /// Opens the exec FIFO for reading: who sleeps at its other end goes on (its `execve` is performed next).
+  /// EAGAIN when nobody sleeps there.
+  case readFIFO(path: String)
   /// execve(2).
   case execve(path: String, arguments: [String], environment: [String])
+  /// exit_group(2) of the calling process; its parent has to wait for it.
+  case exit(status: Int32)
+  /// wait4(2) for a child that has ended or is just ending.
+  case wait(pid: Int)
   /// kill(2); -pid is a process group.
   case kill(pid: Int, signal: Int)
   /// A hook, executed in the runtime's namespaces (or the container's): program, its arguments and environment.
@@ -117,9 +197,11 @@ public enum KernelCall: Sendable, Hashable {
     case .symlink: "symlinkat"
     case .chown: "fchownat"
     case .chmod: "fchmodat"
-    case .createFile, .openFIFO: "openat"
+    case .createFile, .openFIFO, .readFIFO, .openTerminal: "openat"
     case .mount: "mount"
     case .mountSetattr: "mount_setattr"
+    case .moveMount: "move_mount"
+    case .copyTree: "copy_file_range"
     case .unmount: "umount2"
     case .pivotRoot: "pivot_root"
     case .chroot: "chroot"
@@ -133,8 +215,11 @@ public enum KernelCall: Sendable, Hashable {
     case .setresgid: "setresgid"
     case .setresuid: "setresuid"
     case .capset: "capset"
-    case .prctl: "prctl"
+    case .prctl, .dropBounding, .setAmbient: "prctl"
     case .seccomp: "seccomp"
+    case .deviceProgram: "bpf"
+    case .exit: "exit_group"
+    case .wait: "wait4"
     case .netlink: "sendmsg"
     case .execve: "execve"
     case .kill: "kill"
@@ -143,69 +228,3 @@ public enum KernelCall: Sendable, Hashable {
     }
   }
 }
-
-extension KernelCall: JSONWritable {
-  /// The arguments, by name.
-  public var json: JSON {
-    switch self {
-    case .clone(let kinds): ["flags": JSON(kinds.map(\.flag))]
-    case .unshare(let kinds): ["flags": JSON(kinds.map(\.flag))]
-    case .setns(let kind, let path): ["path": .string(path), "nstype": .string(kind.flag)]
-    case .writeFile(let path, let contents): ["path": .string(path), "data": .string(contents)]
-    case .mkdir(let path, let mode): ["path": .string(path), "mode": octal(mode)]
-    case .rmdir(let path): ["path": .string(path), "flags": "AT_REMOVEDIR"]
-    case .unlink(let path): ["path": .string(path)]
-    case .mknod(let path, let kind, let mode, let major, let minor):
-      ["path": .string(path), "kind": .string(kind), "mode": octal(mode), "dev": .string("\(major):\(minor)")]
-    case .symlink(let target, let path): ["target": .string(target), "path": .string(path)]
-    case .chown(let path, let uid, let gid): ["path": .string(path), "uid": JSON(uid), "gid": JSON(gid)]
-    case .chmod(let path, let mode): ["path": .string(path), "mode": octal(mode)]
-    case .createFile(let path, let mode): ["path": .string(path), "flags": "O_CREAT|O_CLOEXEC", "mode": octal(mode)]
-    case .mount(let source, let target, let type, let flags, let data):
-      [
-        "source": .string(source), "target": .string(target), "type": .string(type), "flags": JSON(flags),
-        "data": .string(data),
-      ]
-    case .mountSetattr(let target, let attributes, let recursive):
-      ["path": .string(target), "flags": recursive ? "AT_RECURSIVE" : "", "attr_set": JSON(attributes)]
-    case .unmount(let target, let flags): ["target": .string(target), "flags": JSON(flags)]
-    case .pivotRoot(let new, let old): ["new_root": .string(new), "put_old": .string(old)]
-    case .chroot(let path), .chdir(let path): ["path": .string(path)]
-    case .sethostname(let name), .setdomainname(let name): ["name": .string(name)]
-    case .setsid: [:]
-    case .setControllingTerminal: ["request": "TIOCSCTTY"]
-    case .setrlimit(let name, let soft, let hard):
-      ["resource": .string(name), "rlim_cur": limit(soft), "rlim_max": limit(hard)]
-    case .setgroups(let groups): ["list": .array(groups.map { JSON($0) })]
-    case .setresgid(let id): ["gid": JSON(id)]
-    case .setresuid(let id): ["uid": JSON(id)]
-    case .capset(let sets):
-      [
-        "bounding": JSON(sets.bounding), "effective": JSON(sets.effective), "permitted": JSON(sets.permitted),
-        "inheritable": JSON(sets.inheritable), "ambient": JSON(sets.ambient),
-      ]
-    case .prctl(let option, let value): ["option": .string(option), "arg2": JSON(value)]
-    case .seccomp(let action, let architectures, let rules):
-      [
-        "operation": "SECCOMP_SET_MODE_FILTER", "defaultAction": .string(action), "architectures": JSON(architectures),
-        "rules": JSON(rules),
-      ]
-    case .netlink(let operation, let attributes):
-      ["type": .string(operation), "attributes": JSON(attributes)]
-    case .openFIFO(let path): ["path": .string(path), "flags": "O_WRONLY|O_CLOEXEC"]
-    case .execve(let path, let arguments, let environment):
-      ["path": .string(path), "argv": JSON(arguments), "envp": JSON(environment)]
-    case .kill(let pid, let signal): ["pid": JSON(pid), "sig": JSON(signal)]
-    case .hook(let stage, let path, let arguments, let environment, let timeout):
-      [
-        "hook": .string(stage), "path": .string(path), "argv": JSON(arguments), "envp": JSON(environment),
-        "timeout": timeout.map { JSON($0) } ?? nil,
-      ]
-    case .other(_, let arguments): arguments
-    }
-  }
-  public func write(to writer: inout JSONWriter) { writer.write(json) }
-}
-
-private func octal(_ mode: UInt32) -> JSON { .string("0" + String(mode, radix: 8)) }
-private func limit(_ value: UInt64) -> JSON { value == .max ? "RLIM_INFINITY" : .int(Int64(clamping: value)) }
