@@ -77,6 +77,34 @@ public struct DaemonConfiguration: Sendable {
   public var operatingSystem = "Drydock OS (simulated)"
   public var cpus = 4
   public var memory: Int64 = 8 << 30
+  /// 1 or 2: which cgroup hierarchy the host mounts. Decides the default cgroup namespace and what limits there are.
+  public var cgroupVersion = 2
+  /// The kernel has seccomp filters: containers get Docker's default profile.
+  public var hasSeccomp = true
+  /// AppArmor is enabled: containers get the profile `docker-default`.
+  public var hasAppArmor = false
+  /// The kernel has time namespaces (since 5.6).
+  public var hasTimeNamespaces = true
+  /// What `--init` puts in front of the command (`/sbin/docker-init` in the container).
+  public var initPath = "/usr/bin/docker-init"
+  /// Every container gets an init without asking for it.
+  public var usesInit = false
+  public var defaultLogDriver = "json-file"
+  public var defaultLogOptions: [String: String] = [:]
+  /// Bytes of `/dev/shm`.
+  public var defaultShmSize: Int64 = 64 << 20
+  /// `private` or `shareable`.
+  public var defaultIpcMode = "private"
+  /// For containers without `--dns`; empty means the host's `/etc/resolv.conf`.
+  public var dns: [String] = []
+  public var dnsOptions: [String] = []
+  public var dnsSearch: [String] = []
+  /// Ulimits of every container, `nofile` → soft and hard.
+  public var defaultUlimits: [String: (soft: Int64, hard: Int64)] = [:]
+  /// Containers go on when the daemon ends.
+  public var liveRestore = false
+  /// Name of the snapshotter, as `docker info` shows it under Storage Driver.
+  public var snapshotter = "overlayfs"
   public init() {}
 }
 

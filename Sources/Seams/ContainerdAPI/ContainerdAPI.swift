@@ -12,6 +12,13 @@ public protocol ContainerdAPI: Sendable {
   func events(namespace: String) async throws -> AsyncStream<ContainerdEvent>
 }
 
+/// The lease under which containerd keeps what a call creates (snapshots, content, images), so that garbage collection
+/// leaves it alone until the lease is deleted. Like the namespace it travels beside the call: `containerd-lease` in the
+/// gRPC metadata. Nil: no lease.
+public enum ContainerdLease {
+  @TaskLocal public static var current: String?
+}
+
 /// Records every call to containerd.
 public struct TracedContainerdAPI: ContainerdAPI {
   private let next: any ContainerdAPI

@@ -18,9 +18,28 @@ public struct HostFileInfo: Sendable, Hashable {
   public var size: Int64
   public var uid: UInt32
   public var gid: UInt32
-  public init(kind: Kind, mode: UInt32, size: Int64, uid: UInt32 = 0, gid: UInt32 = 0) {
+  /// Of a device node (kind `other`).
+  public var device: HostDevice?
+  /// Where a symbolic link points (`lstat`).
+  public var linkTarget: String
+  /// Modification time, seconds since 1970.
+  public var modified: Int64
+  public init(
+    kind: Kind, mode: UInt32, size: Int64, uid: UInt32 = 0, gid: UInt32 = 0, device: HostDevice? = nil,
+    linkTarget: String = "", modified: Int64 = 0
+  ) {
     (self.kind, self.mode, self.size, self.uid, self.gid) = (kind, mode, size, uid, gid)
+    (self.device, self.linkTarget, self.modified) = (device, linkTarget, modified)
   }
+}
+
+/// A device node: what `docker run --device` hands on.
+public struct HostDevice: Sendable, Hashable {
+  /// `c`, `b`, `p`.
+  public var type: String
+  public var major: Int64
+  public var minor: Int64
+  public init(type: String, major: Int64, minor: Int64) { (self.type, self.major, self.minor) = (type, major, minor) }
 }
 
 /// The daemon's view of its host's files and mounts (in trace mode: of the simulated host).
@@ -46,6 +65,21 @@ public protocol HostFiles: Sendable {
   func extract(_ archive: [UInt8], to path: String, root: String) throws(Errno)
   /// Bytes below `path`.
   func usage(_ path: String) -> Int64
+  /// lstat(2): like `stat`, but says of a symbolic link what it is.
+  func lstat(_ path: String) -> HostFileInfo?
+  /// openat2(2) with RESOLVE_IN_ROOT: the host path of `path` with each link, also the last, resolved as if `root` were
+  /// `/`. The answer begins with `root`; components that do not exist stay as they are.
+  func resolve(_ path: String, root: String) throws(Errno) -> String
+  /// symlink(2); the folder must exist.
+  func symlink(target: String, _ path: String) throws(Errno)
+}
+
+extension HostFiles {
+  public func lstat(_ path: String) -> HostFileInfo? { stat(path) }
+  public func resolve(_ path: String, root: String) throws(Errno) -> String {
+    path.hasPrefix("/") ? root + path : root + "/" + path
+  }
+  public func symlink(target: String, _ path: String) throws(Errno) { throw .ENOSYS }
 }
 
 /// Waiting for processes whose parent we are (the shim is the subreaper of its container).
