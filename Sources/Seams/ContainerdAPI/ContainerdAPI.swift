@@ -12,9 +12,12 @@ public protocol ContainerdAPI: Sendable {
   func events(namespace: String) async throws -> AsyncStream<ContainerdEvent>
 }
 
-/// The lease under which containerd keeps what a call creates (snapshots, content, images), so that garbage collection
-/// leaves it alone until the lease is deleted. Like the namespace it travels beside the call: `containerd-lease` in the
-/// gRPC metadata. Nil: no lease.
+/// The lease under which containerd keeps what a call creates (snapshots, content), so that garbage collection leaves
+/// it alone until the lease is deleted. Like the namespace it travels beside the call: `containerd-lease` in the gRPC
+/// metadata. Nil: no lease; then what is created and belongs to no image, container or labelled root, nor to anything
+/// that does, is garbage, and the next deletion takes it.
+///
+///     try await ContainerdLease.$current.withValue(lease) { try await containerd.call(Snapshots.Prepare(…), …) }
 public enum ContainerdLease {
   @TaskLocal public static var current: String?
 }

@@ -114,6 +114,38 @@ public enum Content {
     }
   }
 
+  /// How far an ingest is.
+  public struct Status: ContainerdOperation, Codable {
+    public static var name: String { "containerd.services.content.v1.Content/Status" }
+    public var ref: String
+    public init(ref: String) {
+      self.ref = ref
+    }
+    /// The answer of `Status`.
+    public struct Answer: Codable, JSONWritable {
+      public var status: IngestStatus
+      public init(status: IngestStatus) {
+        self.status = status
+      }
+    }
+  }
+
+  /// How far all ingests are.
+  public struct ListStatuses: ContainerdOperation, Codable {
+    public static var name: String { "containerd.services.content.v1.Content/ListStatuses" }
+    public var filters: [String]
+    public init(filters: [String] = []) {
+      self.filters = filters
+    }
+    /// The answer of `ListStatuses`.
+    public struct Answer: Codable, JSONWritable {
+      public var statuses: [IngestStatus]
+      public init(statuses: [IngestStatus]) {
+        self.statuses = statuses
+      }
+    }
+  }
+
   /// Gives an ingest up.
   public struct Abort: ContainerdOperation, Codable {
     public static var name: String { "containerd.services.content.v1.Content/Abort" }

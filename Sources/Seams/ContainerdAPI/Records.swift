@@ -29,6 +29,22 @@ public struct ContentInfo: Codable, Hashable, JSONWritable {
   }
 }
 
+/// How far an ingest is (containerd.services.content.v1.Status).
+public struct IngestStatus: Codable, Hashable, JSONWritable {
+  public var ref: String
+  public var offset: Int64
+  public var total: Int64
+  public var expected: Digest?
+  public var startedAt: UInt64
+  public var updatedAt: UInt64
+  public init(
+    ref: String, offset: Int64, total: Int64 = 0, expected: Digest? = nil, startedAt: UInt64 = 0, updatedAt: UInt64 = 0
+  ) {
+    (self.ref, self.offset, self.total, self.expected) = (ref, offset, total, expected)
+    (self.startedAt, self.updatedAt) = (startedAt, updatedAt)
+  }
+}
+
 /// A mount as containerd hands it down (containerd.types.Mount).
 public struct MountRecord: Codable, Hashable, JSONWritable {
   public var type: String
@@ -63,8 +79,10 @@ public struct ContainerRecord: Codable, Hashable, JSONWritable {
   public var id: String
   public var labels: [String: String]
   public var image: String
-  /// The runtime's name, `io.containerd.runc.v2`, and its options.
+  /// The runtime's name: `io.containerd.runc.v2`.
   public var runtime: String
+  /// containerd.runc.v1.Options: `binary_name` (`runc`, `crun`, a path), `root` (`/run/docker/runtime-runc`: runc's
+  /// state, the namespace is appended), `systemd_cgroup`. Null for the defaults.
   public var runtimeOptions: JSON
   /// The OCI config.json.
   public var spec: JSON

@@ -60,8 +60,9 @@ public enum Transfer {
 
   /// One step of a transfer.
   public struct Progress: Sendable, Hashable {
-    /// `resolving`, `resolved`, `waiting`, `downloading`, `complete`, `extracting`, `extracted`, `already exists`,
-    /// `uploading`, `saved`, `mounted`.
+    /// `resolving`, `resolved`, `waiting`, `downloading`, `retrying`, `complete`, `extracting`, `extracted`,
+    /// `already exists`, `uploading`, `uploaded`, `mounted`, `saved`; `rate limit`: the registry lets `offset` of
+    /// `total` pulls through still.
     public var event: String
     /// What it is about.
     public var descriptor: Descriptor?

@@ -31,9 +31,13 @@ public enum ShimTask {
     public var stdin: String
     public var stdout: String
     public var stderr: String
+    /// containerd.runc.v1.Options: `binary_name`, `root`, `systemd_cgroup`; null for the defaults.
+    public var options: JSON
     public init(
-      id: String, bundle: String, rootfs: [MountRecord], terminal: Bool, stdin: String, stdout: String, stderr: String
+      id: String, bundle: String, rootfs: [MountRecord], terminal: Bool, stdin: String, stdout: String, stderr: String,
+      options: JSON = nil
     ) {
+      self.options = options
       self.id = id
       self.bundle = bundle
       self.rootfs = rootfs
