@@ -112,8 +112,15 @@ public struct DaemonConfiguration: Sendable {
 public protocol ImageLookup: Sendable {
   /// Finds a local image by reference, id or prefix of one. Throws notFound `No such image: NAME`.
   func image(_ name: String) async throws -> LocalImage
+  /// The same for one platform (`--platform`); nil for the host's, or any when that is not here. Throws notFound
+  /// `image with reference NAME was found but does not provide the specified platform (linux/arm64)`.
+  func image(_ name: String, platform: Platform?) async throws -> LocalImage
   /// The name to show for an image id (first tag), or the id.
   func displayName(_ id: Digest) async -> String
+}
+
+extension ImageLookup {
+  public func image(_ name: String, platform: Platform?) async throws -> LocalImage { try await image(name) }
 }
 
 /// An image that is here, for one platform.

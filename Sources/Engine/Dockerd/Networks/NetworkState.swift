@@ -1,0 +1,103 @@
+import JSONTree
+import Seams
+
+/// Everything that the network service knows; changed only under its lock.
+struct NetworkTable: Sendable {
+  /// In the order of creation.
+  private(set) var order: [String] = []
+  private var networks: [String: NetworkRecord] = [:]
+  private var byName: [String: String] = [:]
+  var ipam = IPAM()
+  private(set) var sandboxes: [String: SandboxRecord] = [:]
+  /// Container ids by network, in the order of joining.
+  private var members: [String: [String]] = [:]
+  /// Addresses by lower-case name, by network.
+  private var names: [String: [String: [String]]] = [:]
+
+  // MARK: Networks
+
+  var all: [NetworkRecord] { order.compactMap { networks[$0] } }
+  subscript(id id: String) -> NetworkRecord? { networks[id] }
+  subscript(name name: String) -> NetworkRecord? { byName[name].flatMap { networks[$0] } }
+
+  mutating func insert(_ network: NetworkRecord) {
+    if networks[network.id] == nil { order.append(network.id) }
+    networks[network.id] = network
+    byName[network.name] = network.id
+  }
+
+  mutating func remove(_ id: String) {
+    guard let network = networks.removeValue(forKey: id) else { return }
+    order.removeAll { $0 == id }
+    byName[network.name] = nil
+    ipam.removePool(id)
+    members[id] = nil
+    names[id] = nil
+  }
+
+  /// By id, by name, by the beginning of an id (moby's FindNetwork).
+  func find(_ term: String) throws -> NetworkRecord {
+    if let network = networks[term] ?? self[name: term == "default" ? "bridge" : term] { return network }
+    let matches = term.isEmpty ? [] : order.filter { $0.hasPrefix(term) }
+    if matches.count > 1 {
+      throw EngineError(
+        .invalidArgument, "network \(term) is ambiguous (\(matches.count) matches found on ID prefix)")
+    }
+    guard let id = matches.first, let network = networks[id] else {
+      throw EngineError(.notFound, "network \(term) not found")
+    }
+    return network
+  }
+
+  // MARK: Sandboxes
+
+  /// The containers in a network with their endpoints, in the order of joining.
+  func attachments(_ network: String) -> [(sandbox: SandboxRecord, endpoint: EndpointState)] {
+    (members[network] ?? []).compactMap { container in
+      guard let sandbox = sandboxes[container],
+        let endpoint = sandbox.endpoints.first(where: { $0.networkID == network })
+      else { return nil }
+      return (sandbox, endpoint)
+    }
+  }
+  func isUsed(_ network: String) -> Bool { !(members[network] ?? []).isEmpty }
+
+  mutating func put(_ sandbox: SandboxRecord) { sandboxes[sandbox.containerID] = sandbox }
+
+  mutating func join(_ endpoint: EndpointState, _ container: String) {
+    members[endpoint.networkID, default: []].append(container)
+    for name in endpoint.dnsNames ?? [] where !endpoint.address.isEmpty {
+      names[endpoint.networkID, default: [:]][name.lowercased(), default: []].append(endpoint.address)
+    }
+  }
+
+  mutating func leave(_ endpoint: EndpointState, _ container: String) {
+    members[endpoint.networkID]?.removeAll { $0 == container }
+    for name in endpoint.dnsNames ?? [] {
+      let key = name.lowercased()
+      guard let index = names[endpoint.networkID]?[key]?.firstIndex(of: endpoint.address) else { continue }
+      names[endpoint.networkID]?[key]?.remove(at: index)
+      if names[endpoint.networkID]?[key]?.isEmpty ?? false { names[endpoint.networkID]?[key] = nil }
+    }
+    if let address = IPv4Address(endpoint.address) { ipam.release(endpoint.networkID, address) }
+  }
+
+  mutating func removeSandbox(_ container: String) -> SandboxRecord? { sandboxes.removeValue(forKey: container) }
+
+  /// The addresses that `name` has for a container: `web`, an alias, a short id, or `web.frontend` with the network's
+  /// name behind; nil when its networks know none.
+  func resolve(_ name: String, for container: String) -> [String]? {
+    guard let sandbox = sandboxes[container] else { return nil }
+    var name = name.lowercased()
+    if name.last == "." { name.removeLast() }
+    for endpoint in sandbox.endpoints where endpoint.dnsNames != nil {
+      if let addresses = names[endpoint.networkID]?[name] { return addresses }
+    }
+    for endpoint in sandbox.endpoints where endpoint.dnsNames != nil {
+      let suffix = "." + endpoint.networkName.lowercased()
+      guard name.hasSuffix(suffix) else { continue }
+      if let addresses = names[endpoint.networkID]?[String(name.dropLast(suffix.count))] { return addresses }
+    }
+    return nil
+  }
+}
