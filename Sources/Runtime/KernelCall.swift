@@ -1,10 +1,10 @@
 import JSONTree
 import OCISpec
 
-/// The eight kinds of Linux namespaces (namespaces(7)).
-public enum NamespaceKind: String, Sendable, Hashable, CaseIterable, Codable {
-  case user, pid, network, mount, ipc, uts, cgroup, time
+/// The eight kinds of Linux namespaces (namespaces(7)), by runtime-spec's names.
+public typealias NamespaceKind = RuntimeSpec.NamespaceKind
 
+extension RuntimeSpec.NamespaceKind {
   /// The name under `/proc/[pid]/ns/`.
   public var procName: String {
     switch self {
@@ -58,15 +58,7 @@ public struct KernelPath: Sendable, Hashable, ExpressibleByStringLiteral, Custom
 }
 
 /// A range of an id mapping: a line of `/proc/PID/uid_map` (user_namespaces(7)).
-public struct IDRange: Sendable, Hashable {
-  public var containerID: UInt32
-  public var hostID: UInt32
-  public var size: UInt32
-  public init(containerID: UInt32, hostID: UInt32, size: UInt32) {
-    (self.containerID, self.hostID, self.size) = (containerID, hostID, size)
-  }
-  public var description: String { "\(containerID) \(hostID) \(size)" }
-}
+public typealias IDRange = RuntimeSpec.IDMapping
 
 /// The id mappings of an idmapped mount (mount_setattr(2) MOUNT_ATTR_IDMAP).
 public struct MountIDMap: Sendable, Hashable {
@@ -144,9 +136,12 @@ public enum KernelCall: Sendable, Hashable {
   case setControllingTerminal
   /// A pseudo-terminal of the devpts at `ptmx` for the calling process: posix_openpt(3), dup3(2) to 0, 1 and 2; the other
   /// end goes over the console socket. The process's stdio (`ContainerKernel.attach`) becomes the terminal's far end.
+  /// The result is the terminal's number n: `/dev/pts/n`.
   case openTerminal(ptmx: String)
   /// prlimit(2) of the calling process; `RLIMIT_NOFILE`. `UInt64.max` is RLIM_INFINITY.
   case setrlimit(name: String, soft: UInt64, hard: UInt64)
+  /// prlimit(2) of another process.
+  case prlimit(pid: Int, name: String, soft: UInt64, hard: UInt64)
   case setgroups([UInt32])
   case setresgid(UInt32)
   case setresuid(UInt32)
@@ -171,7 +166,11 @@ public enum KernelCall: Sendable, Hashable {
   /// Opens the exec FIFO for reading: who sleeps at its other end goes on (its `execve` is performed next).
   /// EAGAIN when nobody sleeps there.
   case readFIFO(path: String)
-  /// execve(2).
+  /// crun's way: opens the exec FIFO for reading and sleeps in select(2); as `openFIFO` otherwise.
+  case awaitFIFO(path: String)
+  /// Opens the exec FIFO for writing and writes a byte: who sleeps in `awaitFIFO` goes on; as `readFIFO` otherwise.
+  case writeFIFO(path: String)
+  /// execve(2) of the container's program. The runtime's executing itself again (`runc init`) is `.other`.
   case execve(path: String, arguments: [String], environment: [String])
   /// exit_group(2) of the calling process; its parent has to wait for it.
   case exit(status: Int32)
@@ -198,6 +197,8 @@ public enum KernelCall: Sendable, Hashable {
     case .chown: "fchownat"
     case .chmod: "fchmodat"
     case .createFile, .openFIFO, .readFIFO, .openTerminal: "openat"
+    case .awaitFIFO: "read"
+    case .writeFIFO: "write"
     case .mount: "mount"
     case .mountSetattr: "mount_setattr"
     case .moveMount: "move_mount"
@@ -210,7 +211,7 @@ public enum KernelCall: Sendable, Hashable {
     case .setdomainname: "setdomainname"
     case .setsid: "setsid"
     case .setControllingTerminal: "ioctl"
-    case .setrlimit: "prlimit64"
+    case .setrlimit, .prlimit: "prlimit64"
     case .setgroups: "setgroups"
     case .setresgid: "setresgid"
     case .setresuid: "setresuid"

@@ -44,6 +44,8 @@ extension KernelCall: JSONWritable {
     case .openTerminal(let path): ["path": .string(path), "flags": "O_RDWR|O_NOCTTY|O_CLOEXEC"]
     case .setrlimit(let name, let soft, let hard):
       ["resource": .string(name), "rlim_cur": limit(soft), "rlim_max": limit(hard)]
+    case .prlimit(let pid, let name, let soft, let hard):
+      ["pid": JSON(pid), "resource": .string(name), "rlim_cur": limit(soft), "rlim_max": limit(hard)]
     case .setgroups(let groups): ["list": .array(groups.map { JSON($0) })]
     case .setresgid(let id): ["gid": JSON(id)]
     case .setresuid(let id): ["uid": JSON(id)]
@@ -72,6 +74,7 @@ extension KernelCall: JSONWritable {
       ["type": .string(operation), "attributes": JSON(attributes)]
     case .openFIFO(let path): ["path": .string(path), "flags": "O_WRONLY|O_CLOEXEC"]
     case .readFIFO(let path): ["path": .string(path), "flags": "O_RDONLY|O_CLOEXEC"]
+    case .awaitFIFO(let path), .writeFIFO(let path): ["path": .string(path)]
     case .execve(let path, let arguments, let environment):
       ["path": .string(path), "argv": JSON(arguments), "envp": JSON(environment)]
     case .kill(let pid, let signal): ["pid": JSON(pid), "sig": JSON(signal)]
