@@ -22,9 +22,19 @@ extension ImageService {
       throw EngineError(.permissionDenied, "'scratch' is a reserved name")
     }
     let auth = Self.credentials(request.registryAuth)
-    let wanted = reference.tagged
+    let wanted = reference
     return try await MessageStream.answer(daemon.world) { [self] out in
-      try await pull(wanted, platform: platform, auth: auth, to: out)
+      if wanted.tag != nil || wanted.digest != nil {
+        return try await pull(wanted, platform: platform, auth: auth, to: out)
+      }
+      // No tag: all of them.
+      for tag in try await remoteTags(wanted, auth: auth) where ImageReference.isTag(tag) {
+        var reference = wanted
+        reference.tag = tag
+        do { try await pull(reference, platform: platform, auth: auth, to: out) } catch let error as EngineError {
+          throw EngineError(error.code, "error pulling \(reference): \(error.message)")
+        }
+      }
     }
   }
 
@@ -54,7 +64,7 @@ extension ImageService {
             progress: { progress.handle($0) }),
           namespace: daemon.configuration.namespace)
       } catch let error as EngineError {
-        throw Self.pullError(error, reference, wanted)
+        throw Self.pullError(error, reference)
       }
       guard let new = try await store.get(name) else {
         throw EngineError(.notFound, "image \"\(name)\": not found")
@@ -77,20 +87,16 @@ extension ImageService {
   }
 
   /// containerd's refusal in dockerd's words.
-  static func pullError(_ error: EngineError, _ reference: ImageReference, _ platform: Platform) -> EngineError {
+  static func pullError(_ error: EngineError, _ reference: ImageReference) -> EngineError {
     switch error.code {
     case .permissionDenied, .unauthenticated:
-      if error.message.contains("no basic auth credentials") { return EngineError(.unknown, error.message) }
+      if error.message.contains("no basic auth credentials") || error.message.contains("pull access denied") {
+        return EngineError(.notFound, error.message)
+      }
       return EngineError(
         .notFound,
-        "pull access denied for \(reference.familiarName), repository does not exist or may require 'docker login'")
-    case .notFound where error.message.contains("platform"):
-      return EngineError(
-        .notFound, "no matching manifest for \(platform) in the manifest list entries: \(error.message)")
-    case .resourceExhausted:
-      // `… 429 Too Many Requests - Server message: toomanyrequests: You have reached …`
-      guard let start = error.message.firstRange(of: "toomanyrequests: ") else { return error }
-      return EngineError(error.code, "error from registry: \(error.message[start.upperBound...])")
+        "pull access denied for \(reference.familiarName), repository does not exist or may require 'docker login': "
+          + error.message)
     default: return error
     }
   }

@@ -18,7 +18,17 @@ public final class ImageService: DockerdService, ImageLookup, DiskUsageSource {
     router.on("GET /images/json") { [self] in try await listResponse($0) }
     router.on("GET /images/{name}/json") { [self] in try await inspectResponse($0) }
     router.on("GET /images/{name}/history") { [self] in try await historyResponse($0) }
-    router.on("POST /images/create") { [self] in try await pullResponse($0) }
+    router.on("POST /images/create") { [self] request in
+      request.query("fromImage").map { !$0.isEmpty } ?? false
+        ? try await pullResponse(request) : try await importResponse(request)
+    }
+    router.on("POST /images/{name}/push") { [self] in try await pushResponse($0) }
+    router.on("GET /images/search") { [self] in try await searchResponse($0) }
+    router.on("GET /images/get") { [self] in try await saveResponse($0) }
+    router.on("GET /images/{name}/get") { [self] in try await saveResponse($0) }
+    router.on("POST /images/load") { [self] in try await loadResponse($0) }
+    router.on("GET /distribution/{name}/json") { [self] in try await distributionResponse($0) }
+    router.on("POST /auth") { [self] in try await authResponse($0) }
     router.on("POST /images/{name}/tag") { [self] in try await tagResponse($0) }
     router.on("DELETE /images/{name}") { [self] in try await deleteResponse($0) }
     router.on("POST /images/prune") { [self] in try await pruneResponse($0) }

@@ -72,6 +72,7 @@ struct ImageStore: Sendable {
       return true
     } catch let error as EngineError where error.code == .alreadyExists { return false }
   }
+  func update(_ record: ImageRecord) async throws { _ = try await call(Images.Update(image: record)) }
   /// False when there was no such name.
   @discardableResult
   func delete(_ name: String, sync: Bool = false) async throws -> Bool {
@@ -88,6 +89,11 @@ struct ImageStore: Sendable {
   func read(_ digest: Digest) async throws -> [UInt8] {
     let info = try await call(Content.Info(digest: digest)).info
     return try await call(Content.Read(digest: digest, offset: 0, size: info.size)).data.bytes
+  }
+
+  /// A part of a blob; fewer than `count` bytes only at its end.
+  func read(_ digest: Digest, offset: Int64, count: Int64) async throws -> [UInt8] {
+    try await call(Content.Read(digest: digest, offset: offset, size: count)).data.bytes
   }
 
   /// Writes a blob and commits it; one that is there already stays as it is.
@@ -224,6 +230,10 @@ struct ImageStore: Sendable {
         }
       }
       parent = name
+    }
+    // What the image refers to is not garbage: the config holds the uppermost snapshot, and that those below.
+    if !parent.isEmpty, let info = try await info(manifest.config.digest) {
+      try await label(info, ["containerd.io/gc.ref.snapshot.\(Self.snapshotter)": parent])
     }
   }
 

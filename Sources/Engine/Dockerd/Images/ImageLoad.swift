@@ -1,0 +1,251 @@
+import Archive
+import JSONTree
+import OCISpec
+import Seams
+
+extension ImageService {
+  /// `POST /images/load`: an OCI image layout or Docker's own format, gzipped or not. A failure is a message of the
+  /// stream, never a status (as moby's).
+  func loadResponse(_ request: APIRequest) async throws -> APIResponse {
+    let platforms = try Self.platforms(request)
+    let upload = request.upload
+    return try await MessageStream.answer(daemon.world) { [self] out in
+      do {
+        try await load(await upload?.readAll() ?? [], platforms: platforms, to: out)
+      } catch {
+        let message = (error as? EngineError)?.message ?? "\(error)"
+        out.send(["errorDetail": ["message": .string(message)], "error": .string(message)])
+      }
+    }
+  }
+
+  private func load(_ archive: [UInt8], platforms: [Platform], to out: MessageStream) async throws {
+    let layout = try ImageArchive(archive)
+    try await store.leased { _ in
+      for (digest, content) in layout.blobs.sorted(by: { $0.key < $1.key }) {
+        try await store.write(content, digest: digest, ref: "import-\(digest)", labels: layout.labels(digest))
+      }
+      var loaded: [ImageRecord] = []
+      for (name, target) in layout.images {
+        guard try await store.info(target.digest) != nil else {
+          throw EngineError(.notFound, "content digest \(target.digest): not found")
+        }
+        let record = ImageRecord(
+          name: name?.tagged.description ?? ImageStore.danglingName(target.digest), target: target)
+        if name != nil, let old = try await store.get(record.name), old.target.digest != target.digest {
+          try await keepDangling(old)
+          try await store.delete(old.name)
+        }
+        try await put(record)
+        loaded.append(record)
+      }
+      if !platforms.isEmpty { try await checkPlatforms(loaded, platforms) }
+      for record in loaded { await finish(record, platforms: platforms, to: out) }
+    }
+  }
+
+  private func put(_ record: ImageRecord) async throws {
+    var record = record
+    record.createdAt = daemon.world.unixTime
+    record.updatedAt = record.createdAt
+    if try await !store.create(record) { try await store.update(record) }
+  }
+
+  private func checkPlatforms(_ records: [ImageRecord], _ platforms: [Platform]) async throws {
+    let wanted = "[" + platforms.map(\.description).joined(separator: " ") + "]"
+    var incomplete: [String] = []
+    for record in records {
+      var isThere = false
+      for platform in platforms where (try? await store.bestManifest(record, platform: platform)) != nil {
+        isThere = true
+      }
+      if !isThere { incomplete.append(ImageStore.familiarName(record)) }
+    }
+    switch incomplete.count {
+    case 0: return
+    case 1:
+      throw EngineError(
+        .notFound,
+        "image \(incomplete[0]) was loaded, but doesn't provide the requested platform (\(wanted))")
+    default:
+      throw EngineError(
+        .notFound,
+        "images [\(incomplete.joined(separator: ", "))] were loaded, but don't provide the requested platform (\(wanted))"
+      )
+    }
+  }
+
+  /// Unpacks what the host can run, and says what has been loaded.
+  private func finish(_ record: ImageRecord, platforms: [Platform], to out: MessageStream) async {
+    let isDangling = ImageStore.isDangling(record)
+    let name = ImageStore.familiarName(record)
+    var failure: (any Error)?
+    do {
+      if let descriptor = try? await store.bestManifest(record, platform: platforms.first) {
+        let manifest = try await store.manifest(descriptor.digest)
+        if MediaType.isConfig(manifest.config.mediaType) {
+          let config = try await store.config(manifest.config.digest).config
+          try await store.unpack(manifest, diffIDs: config.rootfs.diffIDs)
+        }
+      }
+    } catch { failure = error }
+    out.send(["stream": .string("\(isDangling ? "Loaded image ID" : "Loaded image"): \(name)\n")])
+    let id = record.target.digest.description
+    await logEvent("load", id: id, name: id)
+    if let failure {
+      let reason = (failure as? EngineError)?.message ?? "\(failure)"
+      out.send(["stream": .string("Error unpacking image \(name): \(reason)\n")])
+    }
+  }
+}
+
+/// The images in an archive of `docker save`.
+struct ImageArchive {
+  /// Verified against their digests.
+  private(set) var blobs: [Digest: [UInt8]] = [:]
+  /// Names and what they point at; a nil name for images that were saved by id.
+  private(set) var images: [(name: ImageReference?, target: Descriptor)] = []
+  private var references: [Digest: [String: String]] = [:]
+
+  /// Throws `EngineError` when it is neither of the known formats.
+  init(_ archive: [UInt8]) throws {
+    var files: [String: [UInt8]] = [:]
+    var links: [String: String] = [:]
+    do throws(ArchiveError) {
+      var reader = TarReader(Gzip.isGzip(archive) ? try Gzip.decompress(archive) : archive)
+      while let entry = try reader.next() {
+        switch entry.kind {
+        case .file: files[entry.path] = entry.content
+        // Old archives link to layers that images share.
+        case .symlink: links[entry.path] = Self.resolve(entry.linkTarget, from: entry.path)
+        case .hardLink: links[entry.path] = entry.linkTarget
+        default: break
+        }
+      }
+    } catch { throw EngineError(.unknown, error.description) }
+    for (path, target) in links { if let content = files[target] { files[path] = content } }
+
+    if let index = files["index.json"], files["oci-layout"] != nil {
+      try read(layout: index, files)
+    } else if let manifest = files["manifest.json"] {
+      try read(docker: manifest, files)
+    } else {
+      throw EngineError(.unknown, "unrecognized image format")
+    }
+  }
+
+  /// What garbage collection has to know of a blob: the blobs that it refers to.
+  func labels(_ digest: Digest) -> [String: String] { references[digest] ?? [:] }
+
+  private static func resolve(_ target: String, from path: String) -> String {
+    if target.hasPrefix("/") { return String(target.drop { $0 == "/" }) }
+    var parts = path.split(separator: "/").dropLast().map(String.init)
+    for part in target.split(separator: "/") {
+      if part == ".." { _ = parts.popLast() } else if part != "." { parts.append(String(part)) }
+    }
+    return parts.joined(separator: "/")
+  }
+
+  private mutating func read(layout index: [UInt8], _ files: [String: [UInt8]]) throws {
+    for (path, content) in files where path.hasPrefix("blobs/") {
+      let parts = path.split(separator: "/")
+      guard parts.count == 3, let digest = Digest("\(parts[1]):\(parts[2])") else { continue }
+      try add(content, digest)
+    }
+    let document: ImageIndex
+    do { document = try JSON(parsing: index).decode(ImageIndex.self) } catch {
+      throw EngineError(.unknown, "failed to unmarshal index.json: \(error)")
+    }
+    for descriptor in document.manifests {
+      let annotations = descriptor.annotations ?? [:]
+      let text =
+        annotations["io.containerd.image.name"] ?? annotations["org.opencontainers.image.ref.name"] ?? ""
+      var target = descriptor
+      target.annotations = nil
+      guard blobs[target.digest] != nil else {
+        throw EngineError(.notFound, "content digest \(target.digest): not found")
+      }
+      // A bare tag is no name.
+      let name = text.contains("/") || text.contains(":") ? try? ImageReference(text) : nil
+      images.append((name, target))
+      try follow(target)
+    }
+  }
+
+  /// Finds what each document refers to.
+  private mutating func follow(_ descriptor: Descriptor, depth: Int = 0) throws {
+    guard depth < 8, let content = blobs[descriptor.digest], references[descriptor.digest] == nil,
+      MediaType.isIndex(descriptor.mediaType) || MediaType.isManifest(descriptor.mediaType)
+    else { return }
+    var labels: [String: String] = [:]
+    switch try ImageDocument(content, mediaType: descriptor.mediaType) {
+    case .index(let index):
+      for (place, child) in index.manifests.enumerated() {
+        labels["containerd.io/gc.ref.content.m.\(place)"] = child.digest.description
+      }
+      references[descriptor.digest] = labels
+      for child in index.manifests { try follow(child, depth: depth + 1) }
+    case .manifest(let manifest):
+      references[descriptor.digest] = Self.labels(manifest)
+    }
+  }
+
+  static func labels(_ manifest: ImageManifest) -> [String: String] {
+    var labels = ["containerd.io/gc.ref.content.config": manifest.config.digest.description]
+    for (place, layer) in manifest.layers.enumerated() {
+      labels["containerd.io/gc.ref.content.l.\(place)"] = layer.digest.description
+    }
+    return labels
+  }
+
+  /// Docker's own format: configs and layers under paths of their own; the manifests are made here.
+  private mutating func read(docker manifest: [UInt8], _ files: [String: [UInt8]]) throws {
+    guard let entries = (try? JSON(parsing: manifest))?.array else {
+      throw EngineError(.unknown, "untar manifest: invalid manifest.json")
+    }
+    for entry in entries {
+      let path = entry["Config"]?.string ?? ""
+      guard let config = files[path] else {
+        throw EngineError(.unknown, "image config \"\(path)\" not found")
+      }
+      let configDigest = Digest(sha256: config)
+      blobs[configDigest] = config
+      var layers: [Descriptor] = []
+      for path in entry["Layers"]?.strings ?? [] {
+        guard let layer = files[path] else { throw EngineError(.unknown, "layer \"\(path)\" not found") }
+        let digest = Digest(sha256: layer)
+        blobs[digest] = layer
+        layers.append(
+          Descriptor(
+            mediaType: Gzip.isGzip(layer) ? MediaType.dockerLayer : "application/vnd.docker.image.rootfs.diff.tar",
+            digest: digest, size: Int64(layer.count)))
+      }
+      let document = ImageManifest(
+        mediaType: MediaType.dockerManifest,
+        config: Descriptor(
+          mediaType: MediaType.dockerConfig, digest: configDigest, size: Int64(config.count)), layers: layers)
+      var writer = JSONWriter()
+      document.write(to: &writer)
+      let digest = Digest(sha256: writer.bytes)
+      blobs[digest] = writer.bytes
+      references[digest] = Self.labels(document)
+      let platform = (try? JSON(parsing: config).decode(ImageConfig.self))?.platform
+      let target = Descriptor(
+        mediaType: MediaType.dockerManifest, digest: digest, size: Int64(writer.bytes.count), platform: platform)
+      let names = try (entry["RepoTags"]?.strings ?? []).map { try parsedReference($0) }
+      if names.isEmpty { images.append((nil, target)) }
+      for name in names { images.append((name, target)) }
+    }
+  }
+
+  private mutating func add(_ content: [UInt8], _ digest: Digest) throws {
+    if digest.algorithm == "sha256" {
+      let own = Digest(sha256: content)
+      guard own == digest else {
+        throw EngineError(
+          .failedPrecondition, "unexpected commit digest \(own), expected \(digest): failed precondition")
+      }
+    }
+    blobs[digest] = content
+  }
+}
