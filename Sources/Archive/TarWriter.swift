@@ -62,6 +62,12 @@ public struct TarWriter: Sendable {
     return bytes
   }
 
+  /// The members so far, without the archive's end: the beginning of an archive that another writer finishes.
+  public mutating func take() -> [UInt8] {
+    defer { bytes = [] }
+    return bytes
+  }
+
   /// A whole archive.
   public static func archive(_ entries: some Sequence<ArchiveEntry>) -> [UInt8] {
     var writer = TarWriter()
