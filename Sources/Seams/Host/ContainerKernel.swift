@@ -11,6 +11,8 @@ public protocol ContainerKernel: Kernel, Processes {
   /// Gives `pid`, a child that has not executed its program yet, its descriptors 0, 1 and 2 (with `terminal`, a
   /// pseudo-terminal whose other end they are). They are closed when the process and those that inherited them end.
   func attach(_ stdio: ProcessStdio, to pid: Int)
+  /// ioctl TIOCSWINSZ on the terminal that `pid` was given: its foreground group gets SIGWINCH. Nothing without one.
+  func resizeTerminal(of pid: Int, rows: Int, columns: Int)
   /// What `/proc/PID/stat` says; nil when there is no such process any more.
   func status(of pid: Int) -> KernelProcessStatus?
   /// stat(2) as `pid`, following links; nil when there is nothing to be found.
@@ -26,6 +28,10 @@ public protocol ContainerKernel: Kernel, Processes {
   /// The counters of a cgroup in the form of `data` in runc's `events --stats`: `cpu`, `memory`, `pids`, `blkio`, ….
   /// Nil when there is no such cgroup.
   func statistics(cgroup path: String) -> JSON?
+}
+
+extension ContainerKernel {
+  public func resizeTerminal(of pid: Int, rows: Int, columns: Int) {}
 }
 
 /// What the process table says of a process.

@@ -94,8 +94,16 @@ public protocol Processes: Sendable {
   func info(_ pid: Int) -> HostProcessInfo?
   /// The pid of the calling part as the host numbers it; a shim has one of its own each.
   func spawnPart(_ name: String, arguments: [String]) -> Int
+  /// The same, as a child of the part `parent`: a runtime is its shim's, so that the shim gets the container's process.
+  func spawnPart(_ name: String, arguments: [String], parent: Int) -> Int
   /// Ends a part that `spawnPart` began.
   func endPart(_ pid: Int)
+}
+
+extension Processes {
+  public func spawnPart(_ name: String, arguments: [String], parent: Int) -> Int {
+    spawnPart(name, arguments: arguments)
+  }
 }
 
 /// What `ps` shows of a process.
