@@ -1,0 +1,74 @@
+/// Paths as text. Only for paths whose components nobody else can exchange meanwhile: cgroups, the state directory, names
+/// to compare. What lies in a container's root is resolved by the kernel (`KernelPath`).
+enum PathText {
+  /// Go's path.Clean: no empty components, no `.`, `..` resolved by text; `/` cannot be left.
+  static func clean(_ path: String) -> String {
+    let utf8 = path.utf8
+    if isClean(utf8) { return path }
+    let absolute = utf8.first == UInt8(ascii: "/")
+    var parts: [Substring] = []
+    for part in path.split(separator: "/") {
+      switch part {
+      case ".": continue
+      case "..":
+        if let last = parts.last, last != ".." { parts.removeLast() } else if !absolute { parts.append(part) }
+      default: parts.append(part)
+      }
+    }
+    let joined = parts.joined(separator: "/")
+    return absolute ? "/" + joined : joined.isEmpty ? "." : joined
+  }
+
+  /// Without going through Characters: the usual answer is yes.
+  private static func isClean(_ utf8: String.UTF8View) -> Bool {
+    guard utf8.first == UInt8(ascii: "/") else { return false }
+    var previous = UInt8(ascii: "/")
+    var isFirst = true
+    for byte in utf8 {
+      if isFirst {
+        isFirst = false
+        continue
+      }
+      if previous == UInt8(ascii: "/"), byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".") { return false }
+      previous = byte
+    }
+    return previous != UInt8(ascii: "/") || utf8.count == 1
+  }
+
+  /// A relative path cannot leave its root: `../../x` is `x`. Absolute ones are cleaned.
+  static func confined(_ path: String) -> String {
+    if path.isEmpty { return "" }
+    if path.utf8.first == UInt8(ascii: "/") { return clean(path) }
+    return String(clean("/" + path).dropFirst())
+  }
+
+  /// The folders above an absolute, clean path, from the top: `/a`, `/a/b` for `/a/b/c`.
+  static func parents(_ path: String) -> [String] {
+    var parents: [String] = []
+    var index = path.utf8.startIndex
+    let utf8 = path.utf8
+    while index < utf8.endIndex {
+      index = utf8.index(after: index)
+      guard let slash = utf8[index...].firstIndex(of: UInt8(ascii: "/")) else { break }
+      parents.append(String(path[..<slash]))
+      index = slash
+    }
+    return parents
+  }
+
+  /// The folder above an absolute, clean path.
+  static func parent(_ path: String) -> String {
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash > path.utf8.startIndex else { return "/" }
+    return String(path[..<slash])
+  }
+
+  static func join(_ folder: String, _ name: String) -> String {
+    if folder.isEmpty || name.isEmpty { return folder + name }
+    let slashes = (folder.utf8.last == UInt8(ascii: "/"), name.utf8.first == UInt8(ascii: "/"))
+    switch slashes {
+    case (true, true): return folder + name.dropFirst()
+    case (false, false): return "\(folder)/\(name)"
+    default: return folder + name
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/// Which OCI runtime's way of asking the kernel a plan follows. They end in the same container and go there differently.
+public enum RuntimeFlavour: String, Sendable, Hashable, CaseIterable {
+  /// opencontainers/runc: executes itself again as `runc init`, whose C part (nsexec) goes through three processes before
+  /// the Go part builds the container.
+  case runc
+  /// containers/crun: one program in C, no re-exec, one clone where it can be, mounts by the new mount API.
+  case crun
+  /// oracle/railcar: Rust, of 2018, OCI 1.0 only; an init process of its own is the container's PID 1, and `start` pulls a
+  /// trigger over a unix socket.
+  case railcar
+
+  /// The flavour of an executable, by its name: `/usr/bin/crun` is crun; what is unknown is runc.
+  public init(executable: String) {
+    let name = executable.split(separator: "/").last.map(String.init) ?? executable
+    self = RuntimeFlavour(rawValue: name) ?? (name.hasPrefix("crun") ? .crun : .runc)
+  }
+
+  /// Where state is kept without `--root`.
+  public var defaultRoot: String { "/run/\(rawValue)" }
+
+  /// The verbs that its command line has.
+  public var verbs: Set<String> {
+    switch self {
+    case .runc:
+      [
+        "create", "start", "run", "exec", "kill", "delete", "list", "ps", "pause", "resume", "update", "state",
+        "events",
+        "spec", "features", "checkpoint", "restore",
+      ]
+    case .crun:
+      [
+        "create", "start", "run", "exec", "kill", "delete", "list", "ps", "pause", "resume", "update", "state", "spec",
+        "features", "checkpoint", "restore", "mounts",
+      ]
+    case .railcar: ["create", "start", "run", "kill", "delete", "ps", "state"]
+    }
+  }
+}
