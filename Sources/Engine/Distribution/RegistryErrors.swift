@@ -172,11 +172,14 @@ func retryAfter(_ header: String?, now unixTime: UInt64) -> UInt64? {
     (1970...9999).contains(year), (1...31).contains(day), (0...23).contains(hour), (0...59).contains(minute),
     (0...60).contains(second)
   else { return nil }
-  // Days since 1970-01-01 of the proleptic Gregorian calendar, counted in years that begin in March.
-  let shifted = month < 2 ? year - 1 : year
-  let dayOfYear = (153 * ((month + 10) % 12) + 2) / 5 + day - 1
-  let days = 365 * shifted + shifted / 4 - shifted / 100 + shifted / 400 + dayOfYear - 719_468
-  let then = days * 86_400 + hour * 3_600 + minute * 60 + second
+  let then = unixSeconds(year: year, month: month + 1, day: day) + hour * 3_600 + minute * 60 + second
   let now = Int(clamping: unixTime / Duration64.second)
   return UInt64(max(0, then - now))
+}
+
+/// Seconds from 1970 to midnight of a day in the Gregorian calendar, counted in years that begin in March.
+func unixSeconds(year: Int, month: Int, day: Int) -> Int {
+  let shifted = month <= 2 ? year - 1 : year
+  let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
+  return (365 * shifted + shifted / 4 - shifted / 100 + shifted / 400 + dayOfYear - 719_468) * 86_400
 }

@@ -28,12 +28,15 @@ public struct ShimInvocation: Sendable, Hashable, Codable, JSONWritable {
   public var address: String
   /// Where the shim delivers its events: a closure in one process, ttrpc between two.
   public var publish: EventPublisher?
+  /// What the bundle's `config.json` says, where both live in one process: it need not be read again.
+  public var config: JSON?
 
   public init(
-    binary: String, namespace: String, id: String, bundle: String, address: String, publish: EventPublisher? = nil
+    binary: String, namespace: String, id: String, bundle: String, address: String, publish: EventPublisher? = nil,
+    config: JSON? = nil
   ) {
     (self.binary, self.namespace, self.id, self.bundle, self.address) = (binary, namespace, id, bundle, address)
-    self.publish = publish
+    (self.publish, self.config) = (publish, config)
   }
 
   /// The command line, `verb` being `start` or `delete`.
