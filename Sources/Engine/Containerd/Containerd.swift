@@ -5,11 +5,11 @@ import Synchronization
 
 /// containerd: content, images, snapshots, leases, containers, tasks and transfers, each in namespaces of their own.
 ///
-/// Where is what containerd does at `Tasks/Create`? In `TaskService`, and so on for every noun of its API. What must
+/// Where is what containerd does at `Tasks/Create`? In `TaskManager`, and so on for every noun of its API. What must
 /// outlive the process is written to the state store before a call is answered.
 public final class Containerd: ContainerdAPI {
   let core: ContainerdCore
-  private let handlers: ContainerdHandlers
+  private let handlers: OperationTable<ContainerdNamespace>
   private let tenants = Mutex<[String: ContainerdNamespace]>([:])
 
   public init(
@@ -20,16 +20,16 @@ public final class Containerd: ContainerdAPI {
     core = ContainerdCore(
       world: world, registry: registry, shims: shims, blobs: blobs, driver: snapshots, files: files, fifos: fifos,
       store: store, configuration: configuration)
-    var handlers = ContainerdHandlers()
-    ContentService.register(in: &handlers)
-    ImageService.register(in: &handlers)
-    SnapshotService.register(in: &handlers)
-    LeaseService.register(in: &handlers)
-    DiffService.register(in: &handlers)
-    ContainerService.register(in: &handlers)
-    TaskService.register(in: &handlers)
+    var handlers = OperationTable<ContainerdNamespace>()
+    ContentStore.register(in: &handlers)
+    ImageMetadata.register(in: &handlers)
+    Snapshotter.register(in: &handlers)
+    LeaseManager.register(in: &handlers)
+    Differ.register(in: &handlers)
+    ContainerMetadata.register(in: &handlers)
+    TaskManager.register(in: &handlers)
     TransferService.register(in: &handlers)
-    IntrospectionService.register(in: &handlers)
+    Introspector.register(in: &handlers)
     self.handlers = handlers
   }
 
@@ -146,7 +146,7 @@ final class ContainerdCore: Sendable {
   let fifos: any FIFOs
   let store: any StateStore
   let configuration: ContainerdConfiguration
-  let events: EventService
+  let events: EventExchange
   private let state = Mutex(State())
 
   private struct State {
@@ -165,7 +165,7 @@ final class ContainerdCore: Sendable {
     (self.files, self.fifos, self.store, self.configuration) = (files, fifos, store, configuration)
     self.registry = RegistryClient(
       world: world, api: registry, hosts: configuration.hosts, userAgent: "containerd/\(configuration.version)")
-    events = EventService(world: world)
+    events = EventExchange(world: world)
   }
 
   func load() throws {

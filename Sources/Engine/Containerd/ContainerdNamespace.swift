@@ -7,23 +7,23 @@ final class ContainerdNamespace: Sendable {
   let labels: [String: String]
   let core: ContainerdCore
   let graph: ResourceGraph
-  let content: ContentService
-  let images: ImageService
-  let snapshots: SnapshotService
-  let leases: LeaseService
-  let containers: ContainerService
-  let tasks: TaskService
+  let content: ContentStore
+  let images: ImageMetadata
+  let snapshots: Snapshotter
+  let leases: LeaseManager
+  let containers: ContainerMetadata
+  let tasks: TaskManager
   private let collector: GarbageCollector
 
   init(_ name: String, core: ContainerdCore, labels: [String: String]) {
     (self.name, self.core, self.labels) = (name, core, labels)
     graph = ResourceGraph()
-    leases = LeaseService(name, core: core, graph: graph)
-    content = ContentService(name, core: core, graph: graph, leases: leases)
-    images = ImageService(name, core: core, graph: graph)
-    snapshots = SnapshotService(name, core: core, graph: graph, leases: leases)
-    containers = ContainerService(name, core: core, graph: graph)
-    tasks = TaskService(name, core: core, containers: containers)
+    leases = LeaseManager(name, core: core, graph: graph)
+    content = ContentStore(name, core: core, graph: graph, leases: leases)
+    images = ImageMetadata(name, core: core, graph: graph)
+    snapshots = Snapshotter(name, core: core, graph: graph, leases: leases)
+    containers = ContainerMetadata(name, core: core, graph: graph)
+    tasks = TaskManager(name, core: core, containers: containers)
     collector = GarbageCollector(graph: graph, content: content, snapshots: snapshots, leases: leases)
   }
 

@@ -2,7 +2,7 @@ import OCISpec
 import Synchronization
 
 /// What garbage collection may take.
-enum Resource: Hashable, Comparable, Sendable {
+enum GarbageResource: Hashable, Comparable, Sendable {
   case content(Digest)
   /// By its key.
   case snapshot(String)
@@ -15,16 +15,16 @@ enum Resource: Hashable, Comparable, Sendable {
 /// (digests cannot, and a snapshot's parent is older than itself), and costs nothing but for what is garbage.
 final class ResourceGraph: Sendable {
   private struct State {
-    var references: [Resource: Int] = [:]
-    var present: Set<Resource> = []
+    var references: [GarbageResource: Int] = [:]
+    var present: Set<GarbageResource> = []
     /// Present, and referred to by nothing.
-    var orphans: Set<Resource> = []
+    var orphans: Set<GarbageResource> = []
   }
   private let state = Mutex(State())
 
   /// `resource` is there from now on, and with it the references that it makes. Who holds it (a lease) has said so
   /// before.
-  func appear(_ resource: Resource, referringTo others: [Resource]) {
+  func appear(_ resource: GarbageResource, referringTo others: [GarbageResource]) {
     state.withLock { state in
       state.present.insert(resource)
       if state.references[resource] == nil { state.orphans.insert(resource) }
@@ -33,7 +33,7 @@ final class ResourceGraph: Sendable {
   }
 
   /// `resource` is gone, and with it its references.
-  func vanish(_ resource: Resource, referringTo others: [Resource]) {
+  func vanish(_ resource: GarbageResource, referringTo others: [GarbageResource]) {
     state.withLock { state in
       state.present.remove(resource)
       state.orphans.remove(resource)
@@ -42,7 +42,7 @@ final class ResourceGraph: Sendable {
   }
 
   /// A root, or a resource that changed, refers to others than before.
-  func replace(_ old: [Resource], with new: [Resource]) {
+  func replace(_ old: [GarbageResource], with new: [GarbageResource]) {
     if old.isEmpty && new.isEmpty { return }
     state.withLock { state in
       for resource in new { ResourceGraph.retain(resource, &state) }
@@ -51,17 +51,17 @@ final class ResourceGraph: Sendable {
   }
 
   /// All garbage, in order.
-  var orphans: [Resource] { state.withLock { $0.orphans.sorted() } }
+  var orphans: [GarbageResource] { state.withLock { $0.orphans.sorted() } }
   var hasOrphans: Bool { state.withLock { !$0.orphans.isEmpty } }
-  func isOrphan(_ resource: Resource) -> Bool { state.withLock { $0.orphans.contains(resource) } }
+  func isOrphan(_ resource: GarbageResource) -> Bool { state.withLock { $0.orphans.contains(resource) } }
 
-  private static func retain(_ resource: Resource, _ state: inout State) {
+  private static func retain(_ resource: GarbageResource, _ state: inout State) {
     let count = state.references[resource, default: 0] + 1
     state.references[resource] = count
     if count == 1 { state.orphans.remove(resource) }
   }
 
-  private static func release(_ resource: Resource, _ state: inout State) {
+  private static func release(_ resource: GarbageResource, _ state: inout State) {
     let count = (state.references[resource] ?? 1) - 1
     state.references[resource] = count > 0 ? count : nil
     if count <= 0, state.present.contains(resource) { state.orphans.insert(resource) }
@@ -70,8 +70,8 @@ final class ResourceGraph: Sendable {
 
 /// The references that labels make (containerd, docs/garbage-collection.md): `containerd.io/gc.ref.content.…`,
 /// `containerd.io/gc.ref.snapshot.SNAPSHOTTER…`; `containerd.io/gc.root` refers to the resource itself.
-func references(of labels: [String: String], ownedBy resource: Resource? = nil) -> [Resource] {
-  var found: [Resource] = []
+func garbageReferences(of labels: [String: String], ownedBy resource: GarbageResource? = nil) -> [GarbageResource] {
+  var found: [GarbageResource] = []
   for (key, value) in labels where key.hasPrefix("containerd.io/gc.") {
     if key.hasPrefix("containerd.io/gc.ref.content") {
       if let digest = Digest(value) { found.append(.content(digest)) }
@@ -87,12 +87,12 @@ func references(of labels: [String: String], ownedBy resource: Resource? = nil) 
 /// Sweeps what the graph says is garbage, until there is no more.
 final class GarbageCollector: Sendable {
   private let graph: ResourceGraph
-  private let content: ContentService
-  private let snapshots: SnapshotService
-  private let leases: LeaseService
+  private let content: ContentStore
+  private let snapshots: Snapshotter
+  private let leases: LeaseManager
   private let isRunning = Mutex(false)
 
-  init(graph: ResourceGraph, content: ContentService, snapshots: SnapshotService, leases: LeaseService) {
+  init(graph: ResourceGraph, content: ContentStore, snapshots: Snapshotter, leases: LeaseManager) {
     (self.graph, self.content, self.snapshots, self.leases) = (graph, content, snapshots, leases)
   }
 
@@ -107,7 +107,7 @@ final class GarbageCollector: Sendable {
     // Whoever is at it already sees the new garbage too.
     guard begun else { return }
     defer { isRunning.withLock { $0 = false } }
-    var failed: Set<Resource> = []
+    var failed: Set<GarbageResource> = []
     while true {
       let garbage = graph.orphans.filter { !failed.contains($0) }
       if garbage.isEmpty { return }

@@ -9,11 +9,11 @@ import Synchronization
 /// documents and blobs into its content store, unpacks them into snapshots, and names the image at last. The shim and
 /// the runtime have no part in it.
 enum TransferService {
-  static func register(in handlers: inout ContainerdHandlers) {
+  static func register(in handlers: inout OperationTable<ContainerdNamespace>) {
     handlers.on(Transfer.Transfer.self) { operation, tenant in
       switch (operation.source, operation.destination) {
       case (.registry(let reference, let credentials), .imageStore(let name, let platform, let all)):
-        let pull = try Pull(
+        let pull = try TransferPull(
           tenant, reference: reference, credentials: credentials, name: name, platform: platform, allPlatforms: all,
           progress: operation.progress)
         try await underLease(tenant) { try await pull.run() }
@@ -117,7 +117,7 @@ enum TransferService {
 
 /// The content store as a source of a push.
 private struct StorePushSource: PushSource {
-  let content: ContentService
+  let content: ContentStore
   let domain: String
 
   func read(_ descriptor: Descriptor, offset: Int64, count: Int) async throws -> [UInt8] {

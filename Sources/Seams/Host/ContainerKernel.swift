@@ -11,8 +11,6 @@ public protocol ContainerKernel: Kernel, Processes {
   /// Gives `pid`, a child that has not executed its program yet, its descriptors 0, 1 and 2 (with `terminal`, a
   /// pseudo-terminal whose other end they are). They are closed when the process and those that inherited them end.
   func attach(_ stdio: ProcessStdio, to pid: Int)
-  /// ioctl TIOCSWINSZ on the terminal that `pid` was given: its foreground group gets SIGWINCH. Nothing without one.
-  func resizeTerminal(of pid: Int, rows: Int, columns: Int)
   /// What `/proc/PID/stat` says; nil when there is no such process any more.
   func status(of pid: Int) -> KernelProcessStatus?
   /// stat(2) as `pid`, following links; nil when there is nothing to be found.
@@ -31,7 +29,9 @@ public protocol ContainerKernel: Kernel, Processes {
 }
 
 extension ContainerKernel {
-  public func resizeTerminal(of pid: Int, rows: Int, columns: Int) {}
+  public func kill(_ pid: Int, signal: Int, by part: Int) throws(Errno) {
+    _ = try perform(.kill(pid: pid, signal: signal), as: part)
+  }
 }
 
 /// What the process table says of a process.

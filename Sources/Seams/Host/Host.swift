@@ -98,9 +98,15 @@ public protocol Processes: Sendable {
   func spawnPart(_ name: String, arguments: [String], parent: Int) -> Int
   /// Ends a part that `spawnPart` began.
   func endPart(_ pid: Int)
+  /// kill(2) by `part`, which `spawnPart` began: how a shim signals an exec process. Throws ESRCH when it is gone.
+  func kill(_ pid: Int, signal: Int, by part: Int) throws(Errno)
+  /// ioctl TIOCSWINSZ on the terminal that `pid` was given: its foreground group gets SIGWINCH. Nothing without one.
+  func resizeTerminal(of pid: Int, rows: Int, columns: Int)
 }
 
 extension Processes {
+  public func kill(_ pid: Int, signal: Int, by part: Int) throws(Errno) { throw .ENOSYS }
+  public func resizeTerminal(of pid: Int, rows: Int, columns: Int) {}
   public func spawnPart(_ name: String, arguments: [String], parent: Int) -> Int {
     spawnPart(name, arguments: arguments)
   }

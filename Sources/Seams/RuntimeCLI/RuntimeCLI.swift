@@ -21,13 +21,16 @@ public struct RuntimeCommand: Sendable {
   public var document: JSON?
   /// The three descriptors that the executed process, and so the container's, inherits.
   public var stdio: ProcessStdio
+  /// The host's pid of the part that executes it (`Processes.spawnPart`), a shim, which the container's process falls
+  /// to when the runtime ends; 0 when it is no such part.
+  public var caller: Int
 
   public init(
     runtime: String, verb: String, globalArguments: [String], arguments: [String], document: JSON? = nil,
-    stdio: ProcessStdio = .init()
+    stdio: ProcessStdio = .init(), caller: Int = 0
   ) {
     (self.runtime, self.verb, self.globalArguments, self.arguments) = (runtime, verb, globalArguments, arguments)
-    (self.document, self.stdio) = (document, stdio)
+    (self.document, self.stdio, self.caller) = (document, stdio, caller)
   }
 
   public var argv: [String] { [runtime] + globalArguments + [verb] + arguments }

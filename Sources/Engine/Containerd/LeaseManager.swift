@@ -4,7 +4,7 @@ import Seams
 import Synchronization
 
 /// `containerd.services.leases.v1.Leases`: what a lease holds, garbage collection leaves alone.
-final class LeaseService: Sendable {
+final class LeaseManager: Sendable {
   private struct Lease: Codable, JSONWritable {
     var id: String
     var labels: [String: String]
@@ -30,7 +30,7 @@ final class LeaseService: Sendable {
     snapshotType = "snapshots/\(core.configuration.snapshotter)"
   }
 
-  static func register(in handlers: inout ContainerdHandlers) {
+  static func register(in handlers: inout OperationTable<ContainerdNamespace>) {
     handlers.on(Leases.Create.self) { .init(id: try $1.leases.create($0.id, $0.labels)) }
     handlers.on(Leases.Delete.self) {
       try $1.leases.delete($0.id)
@@ -94,7 +94,7 @@ final class LeaseService: Sendable {
   }
 
   private func list(_ filters: [String]) throws -> [String] {
-    let filter = try Filters(filters)
+    let filter = try ContainerdFilters(filters)
     return state.withLock { Array($0.leases.values) }
       .filter { lease in filter.match { $0 == ["id"] ? lease.id : labelField($0, lease.labels) } }
       .map(\.id).sorted()
@@ -112,7 +112,7 @@ final class LeaseService: Sendable {
 
   // MARK: What they hold
 
-  private func resource(_ resource: LeaseResource) -> Resource? {
+  private func resource(_ resource: LeaseResource) -> GarbageResource? {
     switch resource.type {
     case "content": Digest(resource.id).map { .content($0) }
     case snapshotType: .snapshot(resource.id)
@@ -121,7 +121,7 @@ final class LeaseService: Sendable {
   }
 
   /// The lease under which the running code works, if any, holds `resource` from now on.
-  func hold(_ resource: Resource) throws {
+  func hold(_ resource: GarbageResource) throws {
     guard let id = ContainerdLease.current else { return }
     switch resource {
     case .content(let digest): try add(LeaseResource(id: digest.description, type: "content"), to: id)

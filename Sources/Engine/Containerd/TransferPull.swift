@@ -4,7 +4,7 @@ import Seams
 import Synchronization
 
 /// One pull: from a name at a registry to an image with its content and snapshots.
-struct Pull: Sendable {
+struct TransferPull: Sendable {
   private let tenant: ContainerdNamespace
   private let repository: RegistryRepository
   private let name: String
@@ -235,7 +235,7 @@ struct Pull: Sendable {
       key, parent: parent?.description ?? "", kind: .active,
       labels: ["containerd.io/snapshot.ref": chain.description])
     do {
-      let applied = try await DiffService.apply(layer, to: try snapshots.get(key), tenant)
+      let applied = try await Differ.apply(layer, to: try snapshots.get(key), tenant)
       guard applied.diffID == diffID else {
         throw failedPrecondition("wrong diff id \(applied.diffID) calculated on extraction \(diffID)")
       }
@@ -247,7 +247,8 @@ struct Pull: Sendable {
       guard let failure = error as? EngineError, failure.code == .alreadyExists else {
         guard let failure = error as? EngineError else { throw error }
         throw EngineError(
-          failure.code, "failed to extract layer (\(layer.mediaType) \(layer.digest)) to \(snapshots.snapshotter) as "
+          failure.code,
+          "failed to extract layer (\(layer.mediaType) \(layer.digest)) to \(snapshots.snapshotter) as "
             + "\"\(key)\": \(failure.message)")
       }
       try tenant.leases.hold(.snapshot(chain.description))

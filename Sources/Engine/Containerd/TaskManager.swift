@@ -4,7 +4,7 @@ import Synchronization
 
 /// `containerd.services.tasks.v1.Tasks`: the running side of containers. containerd itself runs nothing: each task has
 /// a shim, which lives on when containerd ends, and what is asked of a task is asked of its shim.
-final class TaskService: Sendable {
+final class TaskManager: Sendable {
   /// A task and how to reach it.
   struct Task: Sendable {
     var shim: any ShimAPI
@@ -18,19 +18,19 @@ final class TaskService: Sendable {
   }
   private let namespace: String
   private let core: ContainerdCore
-  private let containers: ContainerService
+  private let containers: ContainerMetadata
   private let tasks = Mutex<[String: Entry]>([:])
   private let lost = Mutex<[ShimInvocation]>([])
   private let bucket: String
   private let bundles: String
 
-  init(_ namespace: String, core: ContainerdCore, containers: ContainerService) {
+  init(_ namespace: String, core: ContainerdCore, containers: ContainerMetadata) {
     (self.namespace, self.core, self.containers) = (namespace, core, containers)
     bucket = "containerd/\(namespace)/tasks"
     bundles = "\(core.configuration.state)/io.containerd.runtime.v2.task/\(namespace)"
   }
 
-  static func register(in handlers: inout ContainerdHandlers) {
+  static func register(in handlers: inout OperationTable<ContainerdNamespace>) {
     handlers.on(Tasks.Create.self) { try await $1.tasks.create($0) }
     handlers.on(Tasks.Start.self) { .init(pid: try await $1.tasks.start($0.containerId, $0.execId)) }
     handlers.on(Tasks.Delete.self) { try await $1.tasks.delete($0.containerId) }
@@ -144,7 +144,8 @@ final class TaskService: Sendable {
     core.events.publish(
       "/tasks/delete", namespace,
       [
-        "container_id": .string(invocation.id), "pid": JSON(pid), "exit_status": JSON(status), "exited_at": JSON(exited),
+        "container_id": .string(invocation.id), "pid": JSON(pid), "exit_status": JSON(status),
+        "exited_at": JSON(exited),
       ])
   }
 
@@ -167,7 +168,8 @@ final class TaskService: Sendable {
   }
 
   private func state(of task: Task, _ id: String, _ execID: String) async throws -> TaskProcess {
-    do { return try await task.shim.call(ShimTask.State(id: id, execId: execID)).process } catch let error as EngineError
+    do { return try await task.shim.call(ShimTask.State(id: id, execId: execID)).process } catch let error
+      as EngineError
       where error.code == .notFound && execID.isEmpty
     {
       throw notFound("no running task found: task \(id) not found")
@@ -191,8 +193,9 @@ final class TaskService: Sendable {
     if runtime.hasPrefix("/") { return runtime }
     let parts = runtime.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count >= 2, parts.allSatisfy({ !$0.isEmpty }) else {
-      throw invalidArgument("invalid runtime name \(runtime), correct runtime name should be either format like "
-        + "`io.containerd.runc.v2` or a full path to the binary")
+      throw invalidArgument(
+        "invalid runtime name \(runtime), correct runtime name should be either format like "
+          + "`io.containerd.runc.v2` or a full path to the binary")
     }
     return "containerd-shim-\(parts[parts.count - 2])-\(parts[parts.count - 1])"
   }
@@ -200,7 +203,7 @@ final class TaskService: Sendable {
   private func create(_ operation: Tasks.Create) async throws -> Tasks.Create.Answer {
     let id = operation.containerId
     let container = try containers.get(id)
-    let binary = try TaskService.shimBinary(container.runtime)
+    let binary = try TaskManager.shimBinary(container.runtime)
     try tasks.withLock { tasks in
       guard tasks[id] == nil else { throw alreadyExists("task \(id)") }
       tasks[id] = .starting
@@ -288,9 +291,10 @@ final class TaskService: Sendable {
   }
 
   private func metrics(_ filters: [String]) async throws -> [MetricsRecord] {
-    let filter = try Filters(filters)
+    let filter = try ContainerdFilters(filters)
     var metrics: [MetricsRecord] = []
-    for (id, task) in all where filter.match({ path in
+    for (id, task) in all
+    where filter.match({ path in
       switch path {
       case ["id"]: id
       case ["namespace"]: namespace

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// A blob is written under an ingest reference and becomes visible when it is committed. The size of a blob is what
 /// its descriptor claims: in trace mode a layer is a model with fewer bytes than that.
-final class ContentService: Sendable {
+final class ContentStore: Sendable {
   private struct Ingest {
     var writer: any BlobWriter
     var isBusy: Bool
@@ -24,16 +24,16 @@ final class ContentService: Sendable {
   private let namespace: String
   private let core: ContainerdCore
   private let graph: ResourceGraph
-  private let leases: LeaseService
+  private let leases: LeaseManager
   private let state = Mutex(State())
   private let bucket: String
 
-  init(_ namespace: String, core: ContainerdCore, graph: ResourceGraph, leases: LeaseService) {
+  init(_ namespace: String, core: ContainerdCore, graph: ResourceGraph, leases: LeaseManager) {
     (self.namespace, self.core, self.graph, self.leases) = (namespace, core, graph, leases)
     bucket = "containerd/\(namespace)/content"
   }
 
-  static func register(in handlers: inout ContainerdHandlers) {
+  static func register(in handlers: inout OperationTable<ContainerdNamespace>) {
     handlers.on(Content.Info.self) { .init(info: try $1.content.info($0.digest)) }
     handlers.on(Content.List.self) { .init(infos: try $1.content.list($0.filters)) }
     handlers.on(Content.Update.self) { .init(info: try $1.content.update($0.info.digest, labels: $0.info.labels)) }
@@ -57,7 +57,7 @@ final class ContentService: Sendable {
       guard let digest = Digest(key), let info: ContentInfo = try? value.decode() else { continue }
       state.withLock { $0.blobs[digest] = info }
       core.use(digest)
-      graph.appear(.content(digest), referringTo: references(of: info.labels, ownedBy: .content(digest)))
+      graph.appear(.content(digest), referringTo: garbageReferences(of: info.labels, ownedBy: .content(digest)))
     }
   }
 
@@ -73,7 +73,7 @@ final class ContentService: Sendable {
   }
 
   private func list(_ filters: [String]) throws -> [ContentInfo] {
-    let filter = try Filters(filters)
+    let filter = try ContainerdFilters(filters)
     let found = state.withLock { state in
       if let digests = filter.values(requiredOf: "digest") {
         return Set(digests).compactMap { Digest($0) }.compactMap { state.blobs[$0] }
@@ -113,7 +113,8 @@ final class ContentService: Sendable {
     try core.store.put(bucket, digest.description, info)
     state.withLock { $0.blobs[digest] = info }
     graph.replace(
-      references(of: old, ownedBy: .content(digest)), with: references(of: info.labels, ownedBy: .content(digest)))
+      garbageReferences(of: old, ownedBy: .content(digest)),
+      with: garbageReferences(of: info.labels, ownedBy: .content(digest)))
     return info
   }
 
@@ -122,7 +123,7 @@ final class ContentService: Sendable {
     guard let info = state.withLock({ $0.blobs.removeValue(forKey: digest) }) else {
       throw notFound("content digest \(digest)")
     }
-    graph.vanish(.content(digest), referringTo: references(of: info.labels, ownedBy: .content(digest)))
+    graph.vanish(.content(digest), referringTo: garbageReferences(of: info.labels, ownedBy: .content(digest)))
     try core.store.remove(bucket, digest.description)
     if core.disuse(digest) { try await core.blobs.remove(digest) }
     core.events.publish("/content/delete", namespace, ["digest": .string(digest.description)])
@@ -226,7 +227,7 @@ final class ContentService: Sendable {
     }
     guard isNew else { return }
     core.use(digest)
-    graph.appear(.content(digest), referringTo: references(of: labels, ownedBy: .content(digest)))
+    graph.appear(.content(digest), referringTo: garbageReferences(of: labels, ownedBy: .content(digest)))
     core.events.publish(
       "/content/create", namespace, ["digest": .string(digest.description), "size": .int(size)])
   }
@@ -286,7 +287,7 @@ final class ContentService: Sendable {
   // MARK: Ingests
 
   private func status(_ ref: String) throws -> IngestStatus {
-    guard let status = state.withLock({ state in state.ingests[ref].map { ContentService.status(ref, $0) } }) else {
+    guard let status = state.withLock({ state in state.ingests[ref].map { ContentStore.status(ref, $0) } }) else {
       throw notFound("ingest key \(ref)")
     }
     return status
@@ -299,8 +300,8 @@ final class ContentService: Sendable {
   }
 
   private func statuses(_ filters: [String]) throws -> [IngestStatus] {
-    let filter = try Filters(filters)
-    return state.withLock { state in state.ingests.map { ContentService.status($0.key, $0.value) } }
+    let filter = try ContainerdFilters(filters)
+    return state.withLock { state in state.ingests.map { ContentStore.status($0.key, $0.value) } }
       .filter { status in filter.match { $0 == ["ref"] ? status.ref : nil } }
       .sorted { $0.ref < $1.ref }
   }

@@ -2,7 +2,7 @@ import Seams
 
 /// containerd's filters (its package `filters`): `name==foo,labels."a.b"==c,id~=^x` is true when all its conditions
 /// are; several filters are true when one of them is. Compiled once, then matched against many.
-struct Filters {
+struct ContainerdFilters {
   struct Condition {
     enum Comparison {
       case present
@@ -63,8 +63,8 @@ private struct FilterParser {
 
   init(_ text: String) { self.text = Array(text.utf8) }
 
-  mutating func parse() throws -> [Filters.Condition] {
-    var conditions: [Filters.Condition] = []
+  mutating func parse() throws -> [ContainerdFilters.Condition] {
+    var conditions: [ContainerdFilters.Condition] = []
     while true {
       skipSpace()
       conditions.append(try condition())
@@ -83,7 +83,7 @@ private struct FilterParser {
     while index < text.count, text[index] == UInt8(ascii: " ") || text[index] == UInt8(ascii: "\t") { index += 1 }
   }
 
-  private mutating func condition() throws -> Filters.Condition {
+  private mutating func condition() throws -> ContainerdFilters.Condition {
     var path = [try field()]
     while index < text.count, text[index] == UInt8(ascii: ".") {
       index += 1

@@ -3,7 +3,7 @@ import Seams
 import Synchronization
 
 /// `containerd.services.events.v1.Events`: what happens, told to whoever subscribed.
-final class EventService: Sendable {
+final class EventExchange: Sendable {
   private struct Subscriber {
     var namespace: String
     var stream: AsyncStream<ContainerdEvent>.Continuation

@@ -3,8 +3,8 @@ import OCISpec
 import Seams
 
 /// `containerd.services.diff.v1.Diff`: layers to file systems and back.
-enum DiffService {
-  static func register(in handlers: inout ContainerdHandlers) {
+enum Differ {
+  static func register(in handlers: inout OperationTable<ContainerdNamespace>) {
     handlers.on(Diff.Apply.self) { .init(applied: try await apply($0, $1)) }
     handlers.on(Diff.Diff.self) { .init(diff: try await diff($0, $1)) }
   }
@@ -20,7 +20,7 @@ enum DiffService {
 
   /// Unpacks the layer into the snapshot and notes its diff id on the blob.
   static func apply(
-    _ layer: Descriptor, to snapshot: SnapshotService.Snapshot, _ tenant: ContainerdNamespace
+    _ layer: Descriptor, to snapshot: Snapshotter.Snapshot, _ tenant: ContainerdNamespace
   ) async throws -> AppliedLayer {
     guard MediaType.isLayer(layer.mediaType) else {
       throw EngineError(.notImplemented, "unsupported diff media type: \(layer.mediaType): not implemented")
@@ -65,7 +65,7 @@ enum DiffService {
 
   /// The snapshot whose content mounts show: an active one itself, of a view what it is a view of. No mounts, no
   /// snapshot.
-  private static func shown(_ mounts: [MountRecord], _ tenant: ContainerdNamespace) throws -> SnapshotService.Snapshot? {
+  private static func shown(_ mounts: [MountRecord], _ tenant: ContainerdNamespace) throws -> Snapshotter.Snapshot? {
     if mounts.isEmpty { return nil }
     guard let snapshot = tenant.snapshots.snapshot(mountedAs: mounts) else {
       throw failedPrecondition("failed to mount: the mounts are those of no active snapshot or view")

@@ -8,7 +8,7 @@ import Synchronization
 /// A snapshot is prepared (or viewed, read-only) under a key on top of a committed parent, and perhaps committed under
 /// a name of its own; names and keys share one space. Only a committed snapshot can be a parent, and one with children
 /// cannot be removed.
-final class SnapshotService: Sendable {
+final class Snapshotter: Sendable {
   struct Snapshot: Codable, JSONWritable, Sendable {
     var info: SnapshotInfo
     /// The number of its folders.
@@ -30,17 +30,17 @@ final class SnapshotService: Sendable {
   private let namespace: String
   private let core: ContainerdCore
   private let graph: ResourceGraph
-  private let leases: LeaseService
+  private let leases: LeaseManager
   private let state = Mutex(State())
   private let bucket: String
   var snapshotter: String { core.configuration.snapshotter }
 
-  init(_ namespace: String, core: ContainerdCore, graph: ResourceGraph, leases: LeaseService) {
+  init(_ namespace: String, core: ContainerdCore, graph: ResourceGraph, leases: LeaseManager) {
     (self.namespace, self.core, self.graph, self.leases) = (namespace, core, graph, leases)
     bucket = "containerd/\(namespace)/snapshots"
   }
 
-  static func register(in handlers: inout ContainerdHandlers) {
+  static func register(in handlers: inout OperationTable<ContainerdNamespace>) {
     handlers.on(Snapshots.Prepare.self) {
       try $1.snapshots.check($0.snapshotter)
       return .init(
@@ -105,8 +105,8 @@ final class SnapshotService: Sendable {
     guard name.isEmpty || name == snapshotter else { throw invalidArgument("snapshotter not loaded: \(name)") }
   }
 
-  private func references(_ snapshot: Snapshot) -> [Resource] {
-    let labelled = Engine.references(of: snapshot.info.labels, ownedBy: .snapshot(snapshot.info.name))
+  private func references(_ snapshot: Snapshot) -> [GarbageResource] {
+    let labelled = garbageReferences(of: snapshot.info.labels, ownedBy: .snapshot(snapshot.info.name))
     return snapshot.info.parent.isEmpty ? labelled : [.snapshot(snapshot.info.parent)] + labelled
   }
 
@@ -168,7 +168,7 @@ final class SnapshotService: Sendable {
     } catch {
       state.withLock { state in
         state.reserved.remove(key)
-        SnapshotService.loseChild(parent, &state)
+        Snapshotter.loseChild(parent, &state)
       }
       try? core.store.remove(bucket, key)
       try? await core.driver.remove(snapshot.id)
@@ -232,7 +232,7 @@ final class SnapshotService: Sendable {
       guard let snapshot = state.snapshots[key] else { throw notFound("snapshot \(key) does not exist") }
       guard state.children[key] == nil else { throw failedPrecondition("cannot remove snapshot with child") }
       state.snapshots[key] = nil
-      SnapshotService.loseChild(snapshot.info.parent, &state)
+      Snapshotter.loseChild(snapshot.info.parent, &state)
       return snapshot
     }
     if snapshot.info.kind != .committed {
@@ -260,7 +260,7 @@ final class SnapshotService: Sendable {
   }
 
   private func list(_ filters: [String]) throws -> [SnapshotInfo] {
-    let filter = try Filters(filters)
+    let filter = try ContainerdFilters(filters)
     return state.withLock { state in state.snapshots.values.map(\.info) }
       .filter { info in
         filter.match { path in

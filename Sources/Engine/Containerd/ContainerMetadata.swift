@@ -3,7 +3,7 @@ import Seams
 import Synchronization
 
 /// `containerd.services.containers.v1.Containers`: what shall run, not that it runs.
-final class ContainerService: Sendable {
+final class ContainerMetadata: Sendable {
   private let namespace: String
   private let core: ContainerdCore
   private let graph: ResourceGraph
@@ -15,7 +15,7 @@ final class ContainerService: Sendable {
     bucket = "containerd/\(namespace)/containers"
   }
 
-  static func register(in handlers: inout ContainerdHandlers) {
+  static func register(in handlers: inout OperationTable<ContainerdNamespace>) {
     handlers.on(Containers.Get.self) { .init(container: try $1.containers.get($0.id)) }
     handlers.on(Containers.List.self) { .init(containers: try $1.containers.list($0.filters)) }
     handlers.on(Containers.Create.self) { .init(container: try $1.containers.create($0.container)) }
@@ -32,14 +32,14 @@ final class ContainerService: Sendable {
     for (id, value) in try core.store.load(bucket) {
       guard let container: ContainerRecord = try? value.decode() else { continue }
       containers.withLock { $0[id] = container }
-      graph.replace([], with: ContainerService.references(container))
+      graph.replace([], with: ContainerMetadata.references(container))
     }
   }
 
   var isEmpty: Bool { containers.withLock { $0.isEmpty } }
 
-  private static func references(_ container: ContainerRecord) -> [Resource] {
-    let labelled = Engine.references(of: container.labels)
+  private static func references(_ container: ContainerRecord) -> [GarbageResource] {
+    let labelled = garbageReferences(of: container.labels)
     return container.snapshotKey.isEmpty ? labelled : [.snapshot(container.snapshotKey)] + labelled
   }
 
@@ -51,7 +51,7 @@ final class ContainerService: Sendable {
   }
 
   private func list(_ filters: [String]) throws -> [ContainerRecord] {
-    let filter = try Filters(filters)
+    let filter = try ContainerdFilters(filters)
     return containers.withLock { containers in
       if let ids = filter.values(requiredOf: "id") { return Set(ids).compactMap { containers[$0] } }
       return Array(containers.values)
@@ -90,7 +90,7 @@ final class ContainerService: Sendable {
       containers[stored.id] = stored
     }
     try core.store.put(bucket, stored.id, stored)
-    graph.replace([], with: ContainerService.references(stored))
+    graph.replace([], with: ContainerMetadata.references(stored))
     core.events.publish(
       "/containers/create", namespace,
       ["id": .string(stored.id), "image": .string(stored.image), "runtime": ["name": .string(stored.runtime)]])
@@ -110,7 +110,7 @@ final class ContainerService: Sendable {
     let stored = container
     containers.withLock { $0[stored.id] = stored }
     try core.store.put(bucket, stored.id, stored)
-    graph.replace(ContainerService.references(old), with: ContainerService.references(stored))
+    graph.replace(ContainerMetadata.references(old), with: ContainerMetadata.references(stored))
     core.events.publish(
       "/containers/update", namespace,
       [
@@ -125,7 +125,7 @@ final class ContainerService: Sendable {
       throw notFound("container \"\(id)\" in namespace \"\(namespace)\"")
     }
     try core.store.remove(bucket, id)
-    graph.replace(ContainerService.references(container), with: [])
+    graph.replace(ContainerMetadata.references(container), with: [])
     core.events.publish("/containers/delete", namespace, ["id": .string(id)])
   }
 }

@@ -4,7 +4,7 @@ import Seams
 import Synchronization
 
 /// `containerd.services.images.v1.Images`: names, and what they point at. Every image is a root of garbage collection.
-final class ImageService: Sendable {
+final class ImageMetadata: Sendable {
   private struct State {
     var images: [String: ImageRecord] = [:]
     /// Names by what they point at.
@@ -21,7 +21,7 @@ final class ImageService: Sendable {
     bucket = "containerd/\(namespace)/images"
   }
 
-  static func register(in handlers: inout ContainerdHandlers) {
+  static func register(in handlers: inout OperationTable<ContainerdNamespace>) {
     handlers.on(Images.Get.self) { .init(image: try $1.images.get($0.name)) }
     handlers.on(Images.List.self) { .init(images: try $1.images.list($0.filters)) }
     handlers.on(Images.Create.self) { .init(image: try $1.images.create($0.image)) }
@@ -36,8 +36,8 @@ final class ImageService: Sendable {
   func load() throws {
     for (name, value) in try core.store.load(bucket) {
       guard let image: ImageRecord = try? value.decode() else { continue }
-      state.withLock { ImageService.enter(name, image, &$0) }
-      graph.replace([], with: ImageService.references(image))
+      state.withLock { ImageMetadata.enter(name, image, &$0) }
+      graph.replace([], with: ImageMetadata.references(image))
     }
   }
 
@@ -52,8 +52,8 @@ final class ImageService: Sendable {
     if let image { state.names[image.target.digest, default: []].insert(name) }
   }
 
-  private static func references(_ image: ImageRecord) -> [Resource] {
-    [.content(image.target.digest)] + Engine.references(of: image.labels)
+  private static func references(_ image: ImageRecord) -> [GarbageResource] {
+    [.content(image.target.digest)] + garbageReferences(of: image.labels)
   }
 
   func find(_ name: String) -> ImageRecord? { state.withLock { $0.images[name] } }
@@ -64,7 +64,7 @@ final class ImageService: Sendable {
   }
 
   private func list(_ filters: [String]) throws -> [ImageRecord] {
-    let filter = try Filters(filters)
+    let filter = try ContainerdFilters(filters)
     let found = state.withLock { state in
       if let names = filter.values(requiredOf: "name") { return Set(names).compactMap { state.images[$0] } }
       if let digests = filter.values(requiredOf: "target.digest") {
@@ -100,8 +100,8 @@ final class ImageService: Sendable {
     image.updatedAt = image.createdAt
     try core.store.put(bucket, image.name, image)
     let stored = image
-    state.withLock { ImageService.enter(stored.name, stored, &$0) }
-    graph.replace([], with: ImageService.references(image))
+    state.withLock { ImageMetadata.enter(stored.name, stored, &$0) }
+    graph.replace([], with: ImageMetadata.references(image))
     core.events.publish("/images/create", namespace, ["name": .string(stored.name), "labels": JSON(stored.labels)])
     return image
   }
@@ -115,8 +115,8 @@ final class ImageService: Sendable {
     image.updatedAt = core.world.unixTime
     try core.store.put(bucket, image.name, image)
     let stored = image
-    state.withLock { ImageService.enter(stored.name, stored, &$0) }
-    graph.replace(ImageService.references(old), with: ImageService.references(image))
+    state.withLock { ImageMetadata.enter(stored.name, stored, &$0) }
+    graph.replace(ImageMetadata.references(old), with: ImageMetadata.references(image))
     core.events.publish("/images/update", namespace, ["name": .string(stored.name), "labels": JSON(stored.labels)])
     return image
   }
@@ -124,8 +124,8 @@ final class ImageService: Sendable {
   private func delete(_ name: String) throws {
     let image = try get(name)
     try core.store.remove(bucket, name)
-    state.withLock { ImageService.enter(name, nil, &$0) }
-    graph.replace(ImageService.references(image), with: [])
+    state.withLock { ImageMetadata.enter(name, nil, &$0) }
+    graph.replace(ImageMetadata.references(image), with: [])
     core.events.publish("/images/delete", namespace, ["name": .string(name)])
   }
 }

@@ -3,8 +3,8 @@ import Seams
 
 /// `containerd.services.introspection.v1.Introspection` and `containerd.services.version.v1.Version`: what this
 /// containerd is.
-enum IntrospectionService {
-  static func register(in handlers: inout ContainerdHandlers) {
+enum Introspector {
+  static func register(in handlers: inout OperationTable<ContainerdNamespace>) {
     handlers.on(Introspection.Server.self) { .init(uuid: $1.core.uuid) }
     handlers.on(Introspection.Plugins.self) { .init(plugins: try plugins($0.filters, $1.core)) }
     handlers.on(ContainerdVersion.Version.self) {
@@ -26,7 +26,7 @@ enum IntrospectionService {
   ]
 
   private static func plugins(_ filters: [String], _ core: ContainerdCore) throws -> [JSON] {
-    let filter = try Filters(filters)
+    let filter = try ContainerdFilters(filters)
     let all = loaded + [("io.containerd.snapshotter.v1", core.configuration.snapshotter)]
     return all.sorted { ($0.type, $0.id) < ($1.type, $1.id) }.filter { plugin in
       filter.match { path in
