@@ -138,14 +138,14 @@ final class TaskManager: Sendable {
     core.events.publish(
       "/tasks/exit", namespace,
       [
-        "container_id": .string(invocation.id), "id": .string(invocation.id), "pid": JSON(pid),
-        "exit_status": JSON(status), "exited_at": JSON(exited),
+        "containerID": .string(invocation.id), "id": .string(invocation.id), "pid": JSON(pid),
+        "exitStatus": JSON(status), "exitedAt": JSON(exited),
       ])
     core.events.publish(
       "/tasks/delete", namespace,
       [
-        "container_id": .string(invocation.id), "pid": JSON(pid), "exit_status": JSON(status),
-        "exited_at": JSON(exited),
+        "containerID": .string(invocation.id), "pid": JSON(pid), "exitStatus": JSON(status),
+        "exitedAt": JSON(exited),
       ])
   }
 

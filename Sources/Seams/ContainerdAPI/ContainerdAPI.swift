@@ -62,7 +62,8 @@ public struct ContainerdEvent: Sendable, Hashable, Codable, JSONWritable {
   /// `/tasks/exit`, `/tasks/oom`, `/images/create`, …
   public var topic: String
   public var namespace: String
-  /// The event message's fields, e.g. containerID, id, pid, exitStatus of a `/tasks/exit`.
+  /// The event message's fields. Of tasks: `containerID`; `pid`; of an exec process `execID`; of `/tasks/exit` also
+  /// `id` (the exec id, or the container's own for init), `exitStatus` and `exitedAt` (nanoseconds since 1970).
   public var event: JSON
 
   public init(timestamp: UInt64, topic: String, namespace: String, event: JSON) {

@@ -23,9 +23,6 @@ public protocol ContainerKernel: Kernel, Processes {
   func checkExecutable(_ path: String, as pid: Int) throws(Errno)
   /// The bytes of a file of `/proc`, `/sys/fs/cgroup` or of the container, as `pid` sees it.
   func readFile(_ path: String, as pid: Int) throws(Errno) -> String
-  /// The counters of a cgroup in the form of `data` in runc's `events --stats`: `cpu`, `memory`, `pids`, `blkio`, ….
-  /// Nil when there is no such cgroup.
-  func statistics(cgroup path: String) -> JSON?
 }
 
 extension ContainerKernel {

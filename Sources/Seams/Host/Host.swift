@@ -102,11 +102,15 @@ public protocol Processes: Sendable {
   func kill(_ pid: Int, signal: Int, by part: Int) throws(Errno)
   /// ioctl TIOCSWINSZ on the terminal that `pid` was given: its foreground group gets SIGWINCH. Nothing without one.
   func resizeTerminal(of pid: Int, rows: Int, columns: Int)
+  /// The counters of a cgroup in the form of `data` in runc's `events --stats`: `cpu`, `memory`, `pids`, `blkio`, ….
+  /// Nil when there is no such cgroup.
+  func statistics(cgroup path: String) -> JSON?
 }
 
 extension Processes {
   public func kill(_ pid: Int, signal: Int, by part: Int) throws(Errno) { throw .ENOSYS }
   public func resizeTerminal(of pid: Int, rows: Int, columns: Int) {}
+  public func statistics(cgroup path: String) -> JSON? { nil }
   public func spawnPart(_ name: String, arguments: [String], parent: Int) -> Int {
     spawnPart(name, arguments: arguments)
   }
