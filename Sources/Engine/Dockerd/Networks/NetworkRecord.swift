@@ -15,6 +15,8 @@ struct NetworkRecord: Sendable, Hashable, Codable, JSONWritable {
   var name: String
   /// Nanoseconds since 1970.
   var created: UInt64
+  /// Its place in the order of creation.
+  var sequence = 0
   /// `bridge`, `host`, `null`.
   var driver: String
   var ipamDriver = "default"

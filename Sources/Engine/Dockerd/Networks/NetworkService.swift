@@ -30,7 +30,7 @@ public final class NetworkService: DockerdService, NetworkLookup {
     for (_, value) in try daemon.store.load(Self.bucket) {
       if let network = try? value.decode(NetworkRecord.self) { restored.append(network) }
     }
-    restored.sort { ($0.created, $0.id) < ($1.created, $1.id) }
+    restored.sort { $0.sequence < $1.sequence }
     for network in restored { try restore(network) }
     for (_, value) in try daemon.store.load(Self.sandboxBucket) {
       if let sandbox = try? value.decode(SandboxRecord.self) { restore(sandbox) }
@@ -94,6 +94,7 @@ public final class NetworkService: DockerdService, NetworkLookup {
   func make(_ asked: NetworkRecord) async throws {
     let network = try table.withLock { table in
       var network = asked
+      network.sequence = table.nextSequence
       if table[name: network.name] != nil {
         throw EngineError(.conflict, "network with name \(network.name) already exists")
       }

@@ -20,6 +20,9 @@ struct NetworkTable: Sendable {
   subscript(id id: String) -> NetworkRecord? { networks[id] }
   subscript(name name: String) -> NetworkRecord? { byName[name].flatMap { networks[$0] } }
 
+  /// The place in the order of creation that the next network takes.
+  var nextSequence: Int { (order.last.flatMap { networks[$0]?.sequence } ?? 0) + 1 }
+
   mutating func insert(_ network: NetworkRecord) {
     if networks[network.id] == nil { order.append(network.id) }
     networks[network.id] = network
