@@ -111,8 +111,7 @@ extension Plan {
     case .directory: break
     default: throw PlanError("invalid rootfs: \(rootfs) is not a directory")
     }
-    let cgroups = try CgroupPaths(
-      config.linux?.cgroupsPath ?? "", id: options.id, layout: host.cgroups, systemd: options.systemdCgroup)
+    let cgroups = try Plan.cgroups(config, options, host.cgroups)
     var builder = PlanBuilder(
       flavour, config, process: process, options, host, rootfs: rootfs, cgroups: cgroups)
     switch flavour {
@@ -121,6 +120,14 @@ extension Plan {
     case .railcar: try builder.createAsRailcar()
     }
     return Plan(.create, flavour, builder.steps)
+  }
+
+  /// The folders of the cgroup that a configuration asks for.
+  public static func cgroups(
+    _ config: RuntimeSpec.Config, _ options: PlanOptions, _ layout: CgroupLayout
+  ) throws(PlanError) -> CgroupPaths {
+    try CgroupPaths(
+      config.linux?.cgroupsPath ?? "", id: options.id, layout: layout, systemd: options.systemdCgroup)
   }
 
   /// The root file system of a configuration, absolute.

@@ -11,7 +11,7 @@ extension Plan {
     case .runc: return runcMessage(step, errno)
     case .crun: return crunMessage(step, errno)
     case .railcar:
-      if case .context(let context) = step.failure { return context }
+      if case .context(let context) = step.failure { return "\(context): \(errno)" }
       return Plan.error(step.call, errno)
     }
   }
@@ -103,6 +103,15 @@ extension Plan {
     case .hook(_, let path, _, _, _): return "fork/exec \(path): \(errno)"
     default: return "\(call.name): \(errno)"
     }
+  }
+
+  /// What the container's process says on its own stderr when its program cannot be executed after all: by then the
+  /// runtime has gone.
+  public func cannotExecute(_ path: String, _ errno: Errno) -> String {
+    guard flavour == .crun else { return "exec \(path): \(errno)" }
+    let hint = errno == .ENOENT ? " (missing dynamic library?)" : ""
+    return
+      "exec container process\(hint) `\(path)`: \(errno.message.prefix(1).uppercased() + errno.message.dropFirst())"
   }
 
   /// Why a program was not found, in the runtime's words.

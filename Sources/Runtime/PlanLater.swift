@@ -74,8 +74,7 @@ extension Plan {
     }
     b.leaveCgroups()
     b.phase = .cleanup
-    for name in ["exec.fifo", "state.json", "trigger-socket", "process.pid"] {
-      if flavour != .railcar, name == "trigger-socket" || name == "process.pid" { continue }
+    for name in flavour.notes {
       let path = KernelPath(PathText.join(container.stateDirectory, name))
       b.add(
         .unlink(path: path), "The runtime's notes", if: .exists(path), tolerating: .missing,

@@ -170,8 +170,7 @@ extension PlanBuilder {
     phase = .program
     add(
       .execve(path: process.args[0], arguments: process.args, environment: PlanBuilder.deduplicated(process.env)),
-      "The runtime's code is replaced by the program", failing: .context("exec \(process.args[0])"),
-      binding: .foundProgram)
+      "The runtime's code is replaced by the program", binding: .foundProgram)
   }
 
   /// The last value of a name counts, in the order of the first.

@@ -68,12 +68,18 @@ extension Step.Condition {
 }
 
 extension KernelCall {
-  /// The call with its arguments in one line: `mount(proc, /proc, proc, MS_NOSUID|MS_NODEV)`.
+  /// The call with its arguments in one line: `mount(source=proc, target={root}/proc, type=proc, flags=MS_NOSUID|MS_NODEV)`.
+  /// `{root}` is the container's root, within which the path is resolved.
   public var text: String {
     var parts: [String] = []
+    var isInRoot = false
     for member in json.object?.members ?? [] {
       switch member.value {
-      case .string(let value): if !value.isEmpty { parts.append("\(member.key)=\(value)") }
+      case .string where member.key == "root": isInRoot = true
+      case .string(let value):
+        if value.isEmpty { continue }
+        let isPath = ["path", "target", "to"].contains(member.key)
+        parts.append("\(member.key)=\(isInRoot && isPath ? "{root}" : "")\(value)")
       case .array(let values):
         let names = values.map { $0.string ?? $0.text }
         if !names.isEmpty { parts.append("\(member.key)=" + shortened(names)) }

@@ -35,4 +35,13 @@ public enum RuntimeFlavour: String, Sendable, Hashable, CaseIterable {
     case .railcar: ["create", "start", "run", "kill", "delete", "ps", "state"]
     }
   }
+
+  /// The files that a container's state directory can hold.
+  public var notes: [String] {
+    switch self {
+    case .runc: ["exec.fifo", "state.json"]
+    case .crun: ["exec.fifo", "status"]
+    case .railcar: ["trigger-socket", "process.pid", "state.json"]
+    }
+  }
 }

@@ -1,0 +1,268 @@
+import Handoff
+import JSONTree
+import Runtime
+import Seams
+
+/// Performs plans against a kernel: keeps the process of each role, looks at conditions, fills in what only now is known,
+/// and records every call as a handoff to the kernel.
+struct PlanPerformance {
+  let kernel: any ContainerKernel
+  let tap: Tap
+  let context: TraceContext
+  /// The processes by role; 0 where there is none (yet).
+  private var pids: (runtime: Int, parent: Int, child: Int, container: Int, exec: Int)
+  /// What the container's process inherits.
+  var stdio: ProcessStdio?
+  /// What `state.json` will hold.
+  var state: (@Sendable (Int) -> String)?
+  /// The environment that the program is to get, and its user: HOME is looked up for it.
+  var user: (environment: [String], uid: UInt32)?
+  /// The program, once it was looked up.
+  var program: Program?
+  private var terminal = 0
+  /// The goal that was looked for last: several steps on the way to it ask for it.
+  private var goal: (path: KernelPath, exists: Bool)?
+
+  init(kernel: any ContainerKernel, tap: Tap, context: TraceContext, runtime: Int) {
+    (self.kernel, self.tap, self.context) = (kernel, tap, context)
+    pids = (runtime, 0, 0, 0, 0)
+  }
+
+  /// What will be executed.
+  struct Program: Sendable, Hashable {
+    var path: String
+    var environment: [String]
+  }
+
+  /// Why a plan ended early.
+  struct Refusal: Error {
+    var step: Int
+    var errno: Errno
+    var message: String
+  }
+
+  subscript(role: Role) -> Int {
+    get {
+      switch role {
+      case .runtime: pids.runtime
+      case .parent: pids.parent
+      case .child: pids.child
+      case .container: pids.container
+      case .exec: pids.exec
+      }
+    }
+    set {
+      switch role {
+      case .runtime: pids.runtime = newValue
+      case .parent: pids.parent = newValue
+      case .child: pids.child = newValue
+      case .container: pids.container = newValue
+      case .exec: pids.exec = newValue
+      }
+    }
+  }
+
+  /// The processes that the plan has made so far, the youngest first.
+  var made: [Int] { [pids.exec, pids.container, pids.child, pids.parent].filter { $0 != 0 } }
+
+  private enum Last { case done, refused, skipped }
+
+  /// Performs every step.
+  mutating func run(_ plan: Plan) throws(Refusal) {
+    var last = Last.done
+    var refused: Set<Int> = []
+    for (index, step) in plan.steps.enumerated() {
+      guard holds(step, last, refused) else {
+        last = .skipped
+        continue
+      }
+      do {
+        let result = try perform(step, plan)
+        if let role = step.creates {
+          self[role] = result
+          if role == .container || role == .exec, let stdio { kernel.attach(stdio, to: result) }
+        }
+        last = .done
+      } catch {
+        switch error {
+        case .notFound(let file, let errno, let inPath):
+          throw Refusal(step: index, errno: errno, message: plan.notFound(file, errno, inPath: inPath))
+        case .refused(let errno):
+          guard step.tolerates.contains(errno) else {
+            throw Refusal(step: index, errno: errno, message: plan.message(index, errno))
+          }
+          last = .refused
+          refused.insert(index)
+        }
+      }
+    }
+  }
+
+  private mutating func holds(_ step: Step, _ last: Last, _ refused: Set<Int>) -> Bool {
+    switch step.condition {
+    case .always: true
+    case .previousRefused: last == .refused
+    case .previousDone: last == .done
+    case .refused(let index): refused.contains(index)
+    case .missing(let path): !exists(goal: path, step.role)
+    case .missingOnWay(let path, let goal): !exists(goal: goal, step.role) && find(path, step.role) == nil
+    case .exists(let path): find(path, step.role) != nil
+    case .nonDirectory(let path): find(path, step.role).map { $0.kind != .directory } ?? false
+    case .directory(let path): find(path, step.role)?.kind == .directory
+    }
+  }
+
+  /// As `find`, remembered until another goal is asked for: only the last step on the way makes it.
+  private mutating func exists(goal path: KernelPath, _ role: Role) -> Bool {
+    if let goal, goal.path == path { return goal.exists }
+    let exists = find(path, role) != nil
+    goal = (path, exists)
+    return exists
+  }
+
+  private func find(_ path: KernelPath, _ role: Role) -> HostFileInfo? {
+    let pid = self[role]
+    guard let root = path.root else { return kernel.stat(path.path, as: pid) }
+    guard let resolved = try? kernel.resolve(path.path, inRoot: root, as: pid) else { return nil }
+    return kernel.stat(resolved, as: pid)
+  }
+
+  private enum StepError: Error {
+    case refused(Errno)
+    case notFound(String, Errno, inPath: Bool)
+  }
+
+  private mutating func perform(_ step: Step, _ plan: Plan) throws(StepError) -> Int {
+    let pid = self[step.role]
+    switch step.binding {
+    case .none: return try ask(step.call, pid)
+    case .lookUp:
+      try lookUp(step.call, pid)
+      return 0
+    case .foundProgram:
+      guard case .execve(let path, let arguments, let environment) = step.call else { return try ask(step.call, pid) }
+      return try ask(
+        .execve(
+          path: program?.path ?? path, arguments: arguments, environment: program?.environment ?? environment), pid)
+    default: return try ask(bound(step, pid), pid)
+    }
+  }
+
+  /// One call, recorded.
+  private mutating func ask(_ call: KernelCall, _ pid: Int) throws(StepError) -> Int {
+    let id = tap.begin(call.name, call, in: context)
+    do {
+      let result = try kernel.perform(call, as: pid)
+      tap.end(id, .success(JSON.int(Int64(result))), in: context)
+      if case .openTerminal = call { terminal = result }
+      return result
+    } catch {
+      tap.end(id, .failure(code: Int(error.code), message: error.message), in: context)
+      throw .refused(error)
+    }
+  }
+
+  /// The call with what only now is known.
+  private func bound(_ step: Step, _ pid: Int) -> KernelCall {
+    switch (step.binding, step.call) {
+    case (.procOf(let role), .writeFile(let path, let contents)):
+      return .writeFile(
+        path: KernelPath("/proc/\(self[role])" + path.path.dropFirst("/proc/{pid}".utf8.count)), contents: contents)
+    case (.pidOf(let role), .writeFile(let path, _)): return .writeFile(path: path, contents: String(self[role]))
+    case (.pidOf(let role), .wait): return .wait(pid: self[role])
+    case (.pidOf(let role), .prlimit(_, let name, let soft, let hard)):
+      return .prlimit(pid: self[role], name: name, soft: soft, hard: hard)
+    case (.inherited, .writeFile(let path, _)):
+      return .writeFile(path: path, contents: inherited(path.path, pid))
+    case (.state, .writeFile(let path, _)):
+      let first = self[.child] != 0 && kernel.status(of: self[.child]) == .running ? self[.child] : self[.container]
+      return .writeFile(path: path, contents: state?(first) ?? "")
+    case (.terminal, .mount(_, let target, let type, let flags, let data)):
+      return .mount(source: "/dev/pts/\(terminal)", target: target, type: type, flags: flags, data: data)
+    case (.modeOfTarget, .mount(let source, let target, let type, let flags, let data)):
+      return .mount(
+        source: source, target: target, type: type, flags: flags, data: withMode(data, of: target, step.role))
+    default: return step.call
+    }
+  }
+
+  /// What the same file of the folder above holds.
+  private func inherited(_ path: String, _ pid: Int) -> String {
+    let parts = path.split(separator: "/")
+    guard parts.count > 2, let name = parts.last else { return "" }
+    let above = "/" + parts.dropLast(2).joined(separator: "/") + "/" + name
+    let text = (try? kernel.readFile(above, as: pid)) ?? ""
+    return String(text.prefix { $0 != "\n" })
+  }
+
+  /// The mode of the folder that a tmpfs covers goes before its options: a later `mode=` counts more.
+  private func withMode(_ data: String, of target: KernelPath, _ role: Role) -> String {
+    if data.hasPrefix("mode=") || data.contains(",mode=") { return data }
+    guard let info = find(target, role) else { return data }
+    let digits = String(info.mode & 0o7777, radix: 8)
+    let mode = "mode=" + String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
+    return data.isEmpty ? mode : "\(mode),\(data)"
+  }
+
+  // MARK: The program
+
+  /// Looks the program up as the container's process would find it, and adds HOME to its environment.
+  private mutating func lookUp(_ call: KernelCall, _ pid: Int) throws(StepError) {
+    guard case .other(let name, let arguments) = call, let file = arguments["path"]?.string else { return }
+    let inPath = !file.utf8.contains(UInt8(ascii: "/"))
+    var candidates = [file]
+    if inPath {
+      let path = arguments["PATH"]?.string ?? ""
+      candidates = path.split(separator: ":", omittingEmptySubsequences: false).map {
+        $0.isEmpty ? file : "\($0)/\(file)"
+      }
+    }
+    var refusal = Errno.ENOENT
+    for candidate in candidates where !file.isEmpty {
+      do {
+        try kernel.checkExecutable(candidate, as: pid)
+        let id = tap.begin(name, JSON.object(["path": .string(candidate), "mode": "X_OK"]), in: context)
+        tap.end(id, .success(JSON.int(0)), in: context)
+        program = Program(
+          path: candidate, environment: user.map { environment($0.environment, uid: $0.uid, as: pid) } ?? [])
+        return
+      } catch {
+        if !inPath { refusal = error }
+      }
+    }
+    let id = tap.begin(name, call, in: context)
+    tap.end(id, .failure(code: Int(refusal.code), message: refusal.message), in: context)
+    throw .notFound(file, refusal, inPath: inPath)
+  }
+}
+
+extension PlanPerformance {
+  /// The environment that the program gets: without duplicates, and with the HOME of its user when it names none
+  /// (looked up in the container's /etc/passwd).
+  func environment(_ environment: [String], uid: UInt32, as pid: Int) -> [String] {
+    var result: [String] = []
+    var hasHome = false
+    var seen: Set<Substring> = []
+    for entry in environment.reversed() {
+      let name = entry.firstIndex(of: "=").map { entry[..<$0] } ?? entry[...]
+      guard seen.insert(name).inserted else { continue }
+      if name == "HOME" {
+        if entry.utf8.count == 5 { continue }
+        hasHome = true
+      }
+      result.append(entry)
+    }
+    result.reverse()
+    if !hasHome { result.append("HOME=" + home(uid, as: pid)) }
+    return result
+  }
+
+  private func home(_ uid: UInt32, as pid: Int) -> String {
+    guard let passwd = try? kernel.readFile("/etc/passwd", as: pid) else { return "/" }
+    for line in passwd.split(separator: "\n") {
+      let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+      if fields.count > 5, UInt32(fields[2]) == uid { return fields[5].isEmpty ? "/" : String(fields[5]) }
+    }
+    return "/"
+  }
+}
