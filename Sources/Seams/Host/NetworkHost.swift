@@ -68,6 +68,8 @@ public protocol NetworkHost: Sendable {
   /// A veth pair between the bridge and the network namespace of `pid` (a process in it).
   func attach(_ endpoint: EndpointRecord, pid: Int) async throws
   func detach(_ endpoint: EndpointRecord, pid: Int) async throws
+  /// The default route of the network namespace of `pid` goes over `gateway` from now on.
+  func setDefaultRoute(_ gateway: String, pid: Int) async throws
   /// The answer carries the port that was taken. Throws `EngineError`
   /// `Bind for 0.0.0.0:8080 failed: port is already allocated`.
   func publish(_ binding: PortBinding) async throws -> PortBinding
@@ -95,6 +97,10 @@ public struct TracedNetworkHost: NetworkHost {
   }
   public func detach(_ endpoint: EndpointRecord, pid: Int) async throws {
     try await carry("RTM_DELLINK veth", endpoint) { try await next.detach(endpoint, pid: pid) }
+  }
+  public func setDefaultRoute(_ gateway: String, pid: Int) async throws {
+    let arguments: JSON = ["dst": "default", "gateway": .string(gateway), "netns": .string("/proc/\(pid)/ns/net")]
+    try await carry("RTM_NEWROUTE default", arguments) { try await next.setDefaultRoute(gateway, pid: pid) }
   }
   public func publish(_ binding: PortBinding) async throws -> PortBinding {
     try await tap.carry("NFT_MSG_NEWRULE dnat", binding, outcome: { .success($0) }) { try await next.publish(binding) }

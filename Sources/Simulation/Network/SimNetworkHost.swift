@@ -18,6 +18,10 @@ public struct SimNetworkHost: NetworkHost {
     try network.attach(endpoint, to: namespace)
   }
   public func detach(_ endpoint: EndpointRecord, pid: Int) async throws { network.detach(endpoint) }
+  public func setDefaultRoute(_ gateway: String, pid: Int) async throws {
+    guard let namespace = namespaceOf(pid) else { throw Errno.ESRCH }
+    try network.setDefaultRoute(gateway, in: namespace)
+  }
   public func publish(_ binding: PortBinding) async throws -> PortBinding { try network.publish(binding) }
   public func unpublish(_ binding: PortBinding) async throws { network.unpublish(binding) }
   public func serveDNS(pid: Int, resolve: @escaping @Sendable (String) -> [String]?) async throws {

@@ -467,6 +467,7 @@ final class DockerdFakeNetworkHost: NetworkHost {
     try note("attach", "\(endpoint.interface) \(endpoint.address)/\(endpoint.prefixLength) via \(endpoint.gateway)")
   }
   func detach(_ endpoint: EndpointRecord, pid: Int) async throws { try note("detach", endpoint.interface) }
+  func setDefaultRoute(_ gateway: String, pid: Int) async throws { try note("route", gateway) }
   func publish(_ binding: PortBinding) async throws -> PortBinding {
     try note("publish", "\(binding.hostIP):\(binding.hostPort) \(binding.containerIP):\(binding.containerPort)")
     return try state.withLock { state in
