@@ -170,12 +170,9 @@ final class RuncFakeKernel: ContainerKernel, HostFiles {
     case .kill(let target, let signal):
       guard let process = state.processes[target], process.status != .zombie else { return .failure(.ESRCH) }
       if signal == 9 || (signal == 15 && process.program != nil) { end(target, 128 + signal, &state) }
-      // PID 1 takes along whoever is in its namespace: here, those with the same root.
-      if signal == 9, process.root != "/" {
-        for other in state.processes.filter({ $0.value.root == process.root }).keys.sorted() where other != target {
-          end(other, 137, &state)
-        }
-      }
+      // PID 1 takes along whoever is in its namespace: here, the eldest with a root and those with the same one.
+      let family = state.processes.filter { $0.value.root == process.root && $0.value.root != "/" }.keys.sorted()
+      if signal == 9, family.first == target { for other in family.dropFirst() { end(other, 137, &state) } }
     case .openFIFO(let path), .awaitFIFO(let path):
       let place = host(path, 1, state)
       state.processes[pid]?.sleepsAt = place
