@@ -93,10 +93,19 @@ private final class Box {
     case let value as String: node = .leaf(.string(value))
     case let value as JSON: node = .leaf(value)
     case let value as [String]: node = .leaf(JSON(value))
-    default: try value.encode(to: TreeEncoder(box: self, codingPath: path))
+    case let value as [String: String]: node = .leaf(JSON(value))
+    default:
+      try value.encode(to: TreeEncoder(box: self, codingPath: path))
+      // A dictionary's own order changes from one process to the next.
+      if T.self is any StringKeyed.Type, case .object(let members) = node {
+        node = .object(members.sorted { $0.0 < $1.0 })
+      }
     }
   }
 }
+
+private protocol StringKeyed {}
+extension Dictionary: StringKeyed where Key == String {}
 
 private struct TreeEncoder: Encoder {
   let box: Box
