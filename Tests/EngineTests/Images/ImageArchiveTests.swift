@@ -109,6 +109,18 @@ import Testing
     #expect(there.containerd.state.withLock { $0.leases.isEmpty })
   }
 
+  @Test func theSizeThatAModelOfALayerClaimsIsKept() async throws {
+    let here = try await DockerdFixture()
+    let model = SampleImage("model", size: 3_000_000)
+    model.put(in: here.containerd, as: ["docker.io/library/model:latest"])
+    let there = try await DockerdFixture()
+    there.containerd.state.withLock { $0.applied[model.layerDescriptor.digest] = model.diffID }
+    _ = try await load(there, try await save(here, ["model:latest"]))
+    let totals = there.containerd.state.withLock { $0.written }
+    #expect(totals[model.layerDescriptor.digest] == 3_000_000)
+    #expect(totals[model.configDescriptor.digest] == Int64(model.config.count))
+  }
+
   @Test func anImageSavedByItsIdHasNoName() async throws {
     let here = try await DockerdFixture()
     web.put(in: here.containerd, as: ["docker.io/library/web:latest"])

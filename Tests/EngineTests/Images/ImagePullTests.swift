@@ -66,7 +66,7 @@ import Testing
   @Test func aPullOfWhatIsHereSaysNothingOfLayers() async throws {
     let docker = try await dockerd()
     web.put(in: docker.containerd, as: ["docker.io/library/web:latest"])
-    serve(docker, web, steps: [("already exists", 0)])
+    serve(docker, web, steps: [("waiting", 0), ("already exists", 0)])
     let (_, json) = try await pull(docker)
     #expect(
       DockerdFixture.lines(json) == [
@@ -80,6 +80,7 @@ import Testing
     docker.containerd.state.withLock {
       $0.transfer = { [containerd = docker.containerd, web] transfer in
         transfer.progress(.init(event: "resolved", descriptor: web.target))
+        transfer.progress(.init(event: "waiting", descriptor: other.layerDescriptor))
         transfer.progress(.init(event: "already exists", descriptor: other.layerDescriptor))
         transfer.progress(.init(event: "complete", descriptor: web.layerDescriptor))
         web.put(in: containerd, as: ["docker.io/library/web:latest"])

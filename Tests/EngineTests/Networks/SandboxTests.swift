@@ -318,6 +318,44 @@ import Testing
     #expect(try await docker.send("DELETE", "/networks/{id}", ["id": "n1"]).status == 204)
   }
 
+  @Test func theWayOutAndThePortsMoveWithIt() async throws {
+    let docker = try await docker([["Name": "a"]])
+    let web = sandbox("web", ports: ["80/tcp": [["HostPort": ""]]])
+    docker.containers.sandboxes.withLock { $0["web"] = web }
+    _ = try await docker.networks.connect(web)
+    docker.host.clearOperations()
+    // "a" comes before "bridge": the default route goes there.
+    _ = try await ask(docker, "connect", "a", ["Container": "web"])
+    #expect(
+      docker.host.operations == [
+        "attach eth1 172.18.0.2/16 via 172.18.0.1", "dns+ 100", "publish 0.0.0.0:32768 172.18.0.2:80",
+      ])
+    docker.host.clearOperations()
+    _ = try await ask(docker, "disconnect", "a", ["Container": "web"])
+    #expect(
+      docker.host.operations == ["detach eth1", "route 172.17.0.1", "publish 0.0.0.0:32768 172.17.0.2:80"])
+    #expect(
+      docker.containers.changes.withLock { $0.last?.state.ports["80/tcp"] } == [
+        ["HostIp": "0.0.0.0", "HostPort": "32768"]
+      ])
+    _ = try await ask(docker, "disconnect", "bridge", ["Container": "web"])
+    #expect(docker.containers.changes.withLock { $0.last?.state.ports["80/tcp"] } == .null)
+    #expect(docker.host.takenPorts == [])
+  }
+
+  @Test func aFailedJoinLeavesThingsAsTheyWere() async throws {
+    let docker = try await docker([["Name": "a"]])
+    let web = sandbox("web", ports: ["80/tcp": [["HostPort": "8080"]]])
+    docker.containers.sandboxes.withLock { $0["web"] = web }
+    let before = try await docker.networks.connect(web)
+    docker.host.refuse("dns+")
+    #expect(try await ask(docker, "connect", "a", ["Container": "web"]).status == 500)
+    #expect(await docker.networks.state(web.containerID) == before)
+    #expect(docker.host.takenPorts == ["0.0.0.0:8080/tcp"])
+    #expect(docker.host.operations.contains("route 172.17.0.1"))
+    #expect(try await docker.send("DELETE", "/networks/{id}", ["id": "a"]).status == 204)
+  }
+
   @Test func aContainerThatDoesNotRunIsOnlyWrittenDown() async throws {
     let docker = try await docker([["Name": "n1"]])
     docker.containers.sandboxes.withLock { $0["web"] = sandbox("web", pid: 0, [("bridge", [:])]) }

@@ -124,6 +124,8 @@ final class DockerdFakeContainerd: ContainerdAPI {
     var operations: [String] = []
     var transfer: (@Sendable (Transfer.Transfer) async throws -> Void)?
     var applied: [Digest: Digest] = [:]
+    /// The sizes that writes claimed.
+    var written: [Digest: Int64] = [:]
   }
   let state = Mutex(State())
 
@@ -183,6 +185,7 @@ final class DockerdFakeContainerd: ContainerdAPI {
         if let expected = write.expected, expected != digest {
           throw EngineError(.failedPrecondition, "unexpected commit digest \(digest), expected \(expected)")
         }
+        state.written[digest] = write.total
         guard state.blobs[digest] == nil else { throw EngineError(.alreadyExists, "content \(digest): already exists") }
         state.blobs[digest] = (
           write.data.bytes, ContentInfo(digest: digest, size: Int64(write.data.bytes.count), labels: write.labels)

@@ -23,7 +23,8 @@ extension ImageService {
     let layout = try ImageArchive(archive)
     try await store.leased { _ in
       for (digest, content) in layout.blobs.sorted(by: { $0.key < $1.key }) {
-        try await store.write(content, digest: digest, ref: "import-\(digest)", labels: layout.labels(digest))
+        try await store.write(
+          content, digest: digest, size: layout.sizes[digest], ref: "import-\(digest)", labels: layout.labels(digest))
       }
       var loaded: [ImageRecord] = []
       for (name, target) in layout.images {
@@ -105,6 +106,8 @@ struct ImageArchive {
   private(set) var blobs: [Digest: [UInt8]] = [:]
   /// Names and what they point at; a nil name for images that were saved by id.
   private(set) var images: [(name: ImageReference?, target: Descriptor)] = []
+  /// Bytes of blobs as their descriptors have it.
+  private(set) var sizes: [Digest: Int64] = [:]
   private var references: [Digest: [String: String]] = [:]
 
   /// Throws `EngineError` when it is neither of the known formats.
@@ -178,7 +181,9 @@ struct ImageArchive {
       MediaType.isIndex(descriptor.mediaType) || MediaType.isManifest(descriptor.mediaType)
     else { return }
     var labels: [String: String] = [:]
-    switch try ImageDocument(content, mediaType: descriptor.mediaType) {
+    let document = try ImageDocument(content, mediaType: descriptor.mediaType)
+    for child in document.children { sizes[child.digest] = child.size }
+    switch document {
     case .index(let index):
       for (place, child) in index.manifests.enumerated() {
         labels["containerd.io/gc.ref.content.m.\(place)"] = child.digest.description

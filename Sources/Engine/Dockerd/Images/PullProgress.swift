@@ -3,16 +3,16 @@ import Seams
 import Synchronization
 
 /// containerd's transfer progress as Docker's messages: what the terminal shows for each layer.
+///
+/// A pull that brings nothing says nothing of layers: what waits, and what is here already, is told only when the
+/// first layer really comes.
 final class PullProgress: Sendable {
-  private struct Layer {
-    var hasBegun = false
-    var last = ""
-  }
   private struct State {
     var saidFrom = false
-    var layers: [Digest: Layer] = [:]
-    /// Layers that are here already are told only when another one is not: a pull that brings nothing says nothing.
-    var existing: [Digest]? = []
+    /// What was last said of a layer.
+    var last: [Digest: String] = [:]
+    /// What is to be said of layers when one of them comes; nil from then on.
+    var pending: [(digest: Digest, event: String)]? = []
   }
   private let state = Mutex(State())
   private let reference: ImageReference
@@ -26,60 +26,46 @@ final class PullProgress: Sendable {
     sayFrom()
     guard MediaType.isLayer(descriptor.mediaType) else { return }
     let digest = descriptor.digest
-    let id = truncatedID(digest.description)
-    if step.event == "already exists" {
-      let isPending = state.withLock { state in
-        if state.layers[digest]?.hasBegun ?? false { return true }
-        state.existing?.append(digest)
-        return state.existing != nil
+    let isQuiet = step.event == "waiting" || step.event == "already exists"
+    let before = state.withLock { state -> [(digest: Digest, event: String)]? in
+      if isQuiet, state.pending != nil {
+        state.pending?.append((digest, step.event))
+        return nil
       }
-      if !isPending { begin(digest, "Already exists") }
-      return
+      defer { state.pending = nil }
+      return state.pending ?? []
     }
-    let pending = state.withLock { state in
-      defer { state.existing = nil }
-      return state.existing ?? []
+    guard let before else { return }
+    for (digest, event) in before where event == "waiting" {
+      // Layers that turned out to be here were never awaited.
+      if !before.contains(where: { $0.digest == digest && $0.event != "waiting" }) { say(digest, event) }
     }
-    for digest in pending { begin(digest, "Already exists") }
-
-    let isNew = state.withLock { state in
-      defer { state.layers[digest, default: Layer()].hasBegun = true }
-      return !(state.layers[digest]?.hasBegun ?? false)
-    }
-    if isNew { out.progress("Pulling fs layer", id: id) }
-    switch step.event {
-    case "waiting": once(digest, "Waiting") { out.progress("Waiting", id: id) }
-    case "downloading":
-      if step.offset > 0 {
-        let total = step.total > 0 ? step.total : descriptor.size
-        once(digest, "Downloading \(step.offset)") {
-          out.progress("Downloading", id: id, current: step.offset, total: total)
-        }
-      }
-    case "complete":
-      once(digest, "Download complete") { out.progress("Download complete", id: id, hidesCounts: true) }
-    case "extracting":
-      once(digest, "Extracting") { out.progress("Extracting", id: id, current: 1, units: "s") }
-    case "extracted":
-      once(digest, "Pull complete") { out.progress("Pull complete", id: id, hidesCounts: true) }
-    default: break
-    }
+    for (digest, event) in before where event != "waiting" { say(digest, event) }
+    say(digest, step.event, offset: step.offset, total: step.total > 0 ? step.total : descriptor.size)
   }
 
   /// The transfer has ended well.
   func finish() { sayFrom() }
 
-  private func begin(_ digest: Digest, _ text: String) {
-    state.withLock { $0.layers[digest, default: Layer()].hasBegun = true }
-    once(digest, text) { out.progress(text, id: truncatedID(digest.description), hidesCounts: true) }
-  }
-
-  private func once(_ digest: Digest, _ text: String, _ send: () -> Void) {
-    let isNew = state.withLock { state in
-      defer { state.layers[digest, default: Layer()].last = text }
-      return state.layers[digest]?.last != text
+  private func say(_ digest: Digest, _ event: String, offset: Int64 = 0, total: Int64 = 0) {
+    let id = truncatedID(digest.description)
+    let last = state.withLock { $0.last[digest] }
+    if last == nil, event != "already exists" { out.progress("Pulling fs layer", id: id) }
+    var key = event
+    if event == "downloading" { key += " \(offset)" }
+    state.withLock { $0.last[digest] = key }
+    guard last != key else { return }
+    switch event {
+    case "waiting": out.progress("Waiting", id: id)
+    case "already exists": out.progress("Already exists", id: id, hidesCounts: true)
+    case "downloading": if offset > 0 { out.progress("Downloading", id: id, current: offset, total: total) }
+    case "retrying":
+      out.progress("Retrying in \(offset) second\(offset == 1 ? "" : "s")", id: id)
+    case "complete": out.progress("Download complete", id: id, hidesCounts: true)
+    case "extracting": out.progress("Extracting", id: id, current: 1, units: "s")
+    case "extracted": out.progress("Pull complete", id: id, hidesCounts: true)
+    default: break
     }
-    if isNew { send() }
   }
 
   private func sayFrom() {

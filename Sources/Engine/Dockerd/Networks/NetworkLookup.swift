@@ -1,6 +1,7 @@
 import JSONTree
 import Seams
 
+/// A container's networks from its start to its end.
 extension NetworkService {
   public func networkName(_ nameOrID: String) async throws -> (id: String, name: String) {
     let network = try locked { try $0.find(nameOrID) }
@@ -30,7 +31,7 @@ extension NetworkService {
     await release(sandbox.containerID)
 
     var asked = try plan(sandbox)
-    let gateway = try gatewayIndex(asked)
+    let gateway = gatewayIndex(asked)
     do {
       // The container's own network first: it becomes eth0.
       for index in asked.indices {
@@ -105,7 +106,7 @@ extension NetworkService {
     }
   }
 
-  private static func checkTogether(_ new: NetworkRecord, with old: NetworkRecord, mode: String) throws {
+  static func checkTogether(_ new: NetworkRecord, with old: NetworkRecord, mode: String) throws {
     if mode != "host", new.driver == "host" {
       throw EngineError(
         .invalidArgument,
@@ -123,129 +124,18 @@ extension NetworkService {
     }
   }
 
-  /// The endpoint that the default route goes through: the highest `GwPriority`, then the first by the network's name.
-  private func gatewayIndex(_ asked: [Asked]) throws -> Int? {
+  /// The network that the default route goes through.
+  private func gatewayIndex(_ asked: [Asked]) -> Int? {
     asked.indices.filter { asked[$0].network.isBridge && !asked[$0].network.isInternal }.min { a, b in
-      let priorities = (asked[a].settings["GwPriority"]?.int ?? 0, asked[b].settings["GwPriority"]?.int ?? 0)
-      return priorities.0 != priorities.1
-        ? priorities.0 > priorities.1 : asked[a].network.name < asked[b].network.name
+      Self.isPreferred(
+        (asked[a].settings, asked[a].network.name), over: (asked[b].settings, asked[b].network.name))
     }
   }
 
-  // MARK: Endpoints
-
-  /// Takes an address and the names of a new endpoint; nothing of the host has been touched.
-  private func reserve(_ network: NetworkRecord, _ settings: JSON, for sandbox: SandboxRecord, isGateway: Bool) throws
-    -> EndpointState
-  {
-    if network.isConfigOnly {
-      throw EngineError(.permissionDenied, "cannot create endpoint on configuration-only network")
-    }
-    try Self.validate(settings, network)
-    var endpoint = EndpointState(
-      networkID: network.id, networkName: network.name, id: daemon.world.hexID(), settings: settings)
-    if network.hasDNS { endpoint.dnsNames = Self.dnsNames(sandbox, settings) }
-    guard network.isBridge else {
-      table.withLock { $0.join(endpoint, sandbox.containerID) }
-      return endpoint
-    }
-    let mac = settings["MacAddress"]?.string ?? ""
-    endpoint.macAddress = mac.isEmpty ? randomMAC() : mac.lowercased()
-    endpoint.veth = "veth" + daemon.world.hexID(7)
-    endpoint.gateway = network.isInternal ? "" : network.gateway
-    endpoint.isGateway = isGateway
-    endpoint.interface =
-      settings["DriverOpts"]?["com.docker.network.endpoint.ifname"]?.string
-      ?? "eth\(Self.freeInterface(sandbox.endpoints))"
-    endpoint.prefixLength = IPv4Subnet(network.subnet)?.bits ?? 0
-    let wanted = (settings["IPAMConfig"]?["IPv4Address"]?.string).flatMap { IPv4Address($0) }
-    return try locked { table in
-      guard table[id: network.id] != nil else {
-        throw EngineError(.notFound, "network \(network.name) not found")
-      }
-      if table.attachments(network.id).contains(where: { $0.sandbox.name == sandbox.name }) {
-        throw EngineError(
-          .permissionDenied, "endpoint with name \(sandbox.name) already exists in network \(network.name)")
-      }
-      endpoint.address = try table.ipam.take(network.id, wanted).description
-      table.join(endpoint, sandbox.containerID)
-      return endpoint
-    }
-  }
-
-  private static func freeInterface(_ endpoints: [EndpointState]) -> Int {
-    let used = Set(endpoints.map(\.interface))
-    return (0...endpoints.count).first { !used.contains("eth\($0)") } ?? endpoints.count
-  }
-
-  /// Random, locally administered, unicast (libnetwork's GenerateRandomMAC).
-  private func randomMAC() -> String {
-    var bytes = daemon.world.randomBytes(6)
-    bytes[0] = bytes[0] & 0xfe | 0x02
-    return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
-  }
-
-  /// The container's name, its aliases, its short id, its hostname.
-  static func dnsNames(_ sandbox: SandboxRecord, _ settings: JSON) -> [String] {
-    var names: [String] = []
-    let wanted =
-      [sandbox.name] + (settings["Aliases"]?.strings ?? []) + [truncatedID(sandbox.containerID), sandbox.hostname]
-    for name in wanted where !name.isEmpty && !names.contains(name) { names.append(name) }
-    return names
-  }
-
-  /// moby's checks of `EndpointSettings`.
-  static func validate(_ settings: JSON, _ network: NetworkRecord) throws {
-    var faults: [String] = []
-    let address = settings["IPAMConfig"]?["IPv4Address"]?.string ?? ""
-    if network.isPredefined {
-      if !address.isEmpty {
-        faults.append("user-specified IP address is supported on user-defined networks only")
-      }
-      if !(settings["Aliases"]?.array ?? []).isEmpty {
-        faults.append("network-scoped aliases are only supported for user-defined networks")
-      }
-    }
-    if !address.isEmpty {
-      if let parsed = IPv4Address(address), parsed.value != 0 {
-        if !(IPv4Subnet(network.subnet)?.contains(parsed) ?? false) {
-          faults.append("no configured subnet contains IP address \(address)")
-        }
-      } else {
-        faults.append("invalid IPv4 address: \(address)")
-      }
-    }
-    if !faults.isEmpty { throw EngineError(.invalidArgument, "invalid endpoint settings:\n" + joined(faults)) }
-    let mac = settings["MacAddress"]?.string ?? ""
-    if !mac.isEmpty, !isMAC(mac) {
-      throw EngineError(.invalidArgument, "invalid MAC address: \(mac)")
-    }
-  }
-
-  private static func isMAC(_ text: String) -> Bool {
-    let parts = text.split(separator: text.contains("-") ? "-" : ":", omittingEmptySubsequences: false)
-    return parts.count == 6 && parts.allSatisfy { $0.utf8.count == 2 && UInt8($0, radix: 16) != nil }
-  }
-
-  private func attach(_ endpoint: EndpointState, pid: Int) async throws {
-    guard !endpoint.address.isEmpty, let bridge = bridgeName(endpoint.networkID) else { return }
-    try await daemon.network.attach(endpoint.record(bridge: bridge), pid: pid)
-  }
-
-  private func bridgeName(_ networkID: String) -> String? {
-    table.withLock { $0[id: networkID].map(\.bridgeName) }
-  }
-
-  func serveDNS(_ sandbox: SandboxRecord) async throws {
-    let container = sandbox.containerID
-    try await daemon.network.serveDNS(pid: sandbox.pid) { [self] name in
-      table.withLock { $0.resolve(name, for: container) }
-    }
-  }
-
-  func logEvent(_ action: String, _ endpoint: EndpointState, _ container: String) {
-    guard let network = table.withLock({ $0[id: endpoint.networkID] }) else { return }
-    logEvent(action, network, container: container)
+  /// Whether the default route goes through the one network rather than the other: by `GwPriority`, then by name.
+  static func isPreferred(_ a: (settings: JSON, name: String), over b: (settings: JSON, name: String)) -> Bool {
+    let (x, y) = (a.settings["GwPriority"]?.int ?? 0, b.settings["GwPriority"]?.int ?? 0)
+    return x != y ? x > y : a.name < b.name
   }
 
   // MARK: Ending a container
@@ -269,156 +159,5 @@ extension NetworkService {
       for endpoint in sandbox.endpoints { table.leave(endpoint, sandbox.containerID) }
       _ = table.removeSandbox(sandbox.containerID)
     }
-  }
-
-  // MARK: Joining and leaving one network
-
-  public func connect(_ sandbox: NetworkSandbox, network: String, settings: JSON) async throws -> SandboxState {
-    if sandbox.mode.hasPrefix("container:") {
-      throw EngineError(
-        .invalidArgument,
-        "container sharing network namespace with another container or host cannot be connected to any other network")
-    }
-    let new = try locked { try $0.find(network) }
-    guard sandbox.pid > 0 else { return try configure(sandbox, new, settings) }
-    guard var record = table.withLock({ $0.sandboxes[sandbox.containerID] }) else {
-      throw EngineError(.notFound, "network sandbox for container \(sandbox.containerID) not found")
-    }
-    for endpoint in record.endpoints {
-      guard let old = table.withLock({ $0[id: endpoint.networkID] }) else { continue }
-      if old.id == new.id {
-        throw EngineError(
-          .permissionDenied, "endpoint with name \(record.name) already exists in network \(new.name)")
-      }
-      try Self.checkTogether(new, with: old, mode: sandbox.mode)
-    }
-    let hasGateway = record.endpoints.contains(where: \.isGateway)
-    let endpoint = try reserve(new, settings, for: record, isGateway: !hasGateway && !new.isInternal)
-    do { try await attach(endpoint, pid: record.pid) } catch {
-      table.withLock { $0.leave(endpoint, record.containerID) }
-      throw error
-    }
-    let before = record
-    record.endpoints.append(endpoint)
-    table.withLock { [record] in $0.put(record) }
-    do {
-      if endpoint.dnsNames != nil, !record.servesDNS {
-        try await serveDNS(record)
-        record.servesDNS = true
-      }
-      // Ports were waiting for a network that has a way out.
-      if endpoint.isGateway { try await publishPorts(&record) }
-      table.withLock { [record] in $0.put(record) }
-      try daemon.store.put(Self.sandboxBucket, record.containerID, record)
-    } catch {
-      if record.servesDNS, !before.servesDNS { await daemon.network.stopDNS(pid: record.pid) }
-      try? await daemon.network.detach(endpoint.record(bridge: new.bridgeName), pid: record.pid)
-      table.withLock { table in
-        table.leave(endpoint, record.containerID)
-        table.put(before)
-      }
-      throw error
-    }
-    logEvent("connect", endpoint, record.containerID)
-    return record.state
-  }
-
-  /// Writes a network down for a container that does not run.
-  private func configure(_ sandbox: NetworkSandbox, _ new: NetworkRecord, _ settings: JSON) throws -> SandboxState {
-    try Self.validate(settings, new)
-    let record = SandboxRecord(
-      containerID: sandbox.containerID, name: sandbox.name, hostname: sandbox.hostname, id: "", pid: 0)
-    var networks = try configured(sandbox)
-    for name in networks.keys {
-      guard let old = table.withLock({ $0[name: name] }), old.id != new.id else { continue }
-      try Self.checkTogether(new, with: old, mode: sandbox.mode)
-    }
-    if networks[new.name] == nil {
-      networks[new.name] = .object(
-        EndpointState.configured(
-          settings, networkID: new.id, dnsNames: new.hasDNS ? Self.dnsNames(record, settings) : nil))
-    }
-    return SandboxState(sandboxID: "", networks: networks, ports: [:], primaryAddress: "")
-  }
-
-  /// The networks that are written down for a container that does not run, by name.
-  private func configured(_ sandbox: NetworkSandbox) throws -> JSONObject {
-    var networks: JSONObject = [:]
-    for (name, settings) in sandbox.endpoints {
-      let network = try? locked { try $0.find(name) }
-      networks[network?.name ?? name] = .object(
-        EndpointState.configured(
-          settings, networkID: network?.id ?? "", dnsNames: settings["DNSNames"]?.strings))
-    }
-    return networks
-  }
-
-  public func disconnect(_ containerID: String, network: String, force: Bool) async throws -> SandboxState {
-    let found = try? locked { try $0.find(network) }
-    guard var record = table.withLock({ $0.sandboxes[containerID] }) else {
-      let sandbox = try await daemon.containers.sandbox(containerID)
-      var networks = try configured(sandbox)
-      let name = found?.name ?? network
-      guard networks[name] != nil else {
-        throw EngineError(.unknown, "container \(sandbox.containerID) is not connected to the network \(name)")
-      }
-      networks[name] = nil
-      return SandboxState(sandboxID: "", networks: networks, ports: [:], primaryAddress: "")
-    }
-    let old = try found ?? locked { try $0.find(network) }
-    if old.driver == "host" {
-      throw EngineError(
-        .invalidArgument,
-        "cannot disconnect container from host network - container was created in host network mode")
-    }
-    guard let index = record.endpoints.firstIndex(where: { $0.networkID == old.id }) else {
-      throw EngineError(.unknown, "container \(containerID) is not connected to network \(old.name)")
-    }
-    let endpoint = record.endpoints.remove(at: index)
-    if endpoint.isGateway {
-      for binding in record.published.reversed() { try? await daemon.network.unpublish(binding) }
-      record.published = []
-    }
-    if !endpoint.address.isEmpty {
-      do { try await daemon.network.detach(endpoint.record(bridge: old.bridgeName), pid: record.pid) } catch {
-        let reason = (error as? EngineError)?.message ?? "\(error)"
-        if !force {
-          throw EngineError(
-            .unknown, "container \(containerID) failed to leave network \(old.name): \(reason)")
-        }
-      }
-    }
-    if record.servesDNS, !record.endpoints.contains(where: { $0.dnsNames != nil }) {
-      await daemon.network.stopDNS(pid: record.pid)
-      record.servesDNS = false
-    }
-    table.withLock { [record] table in
-      table.leave(endpoint, containerID)
-      table.put(record)
-    }
-    try daemon.store.put(Self.sandboxBucket, containerID, record)
-    logEvent("disconnect", endpoint, containerID)
-    return record.state
-  }
-
-  // MARK: Requests
-
-  /// `POST /networks/{id}/connect`.
-  func connectResponse(_ request: APIRequest) async throws -> APIResponse {
-    let sandbox = try await daemon.containers.sandbox(request.body?["Container"]?.string ?? "")
-    let settings = request.body?["EndpointConfig"] ?? [:]
-    let state = try await connect(
-      sandbox, network: request.parameters["id"] ?? "", settings: settings.isNull ? [:] : settings)
-    await daemon.containers.networksChanged(sandbox.containerID, state)
-    return APIResponse(200)
-  }
-
-  /// `POST /networks/{id}/disconnect`.
-  func disconnectResponse(_ request: APIRequest) async throws -> APIResponse {
-    let sandbox = try await daemon.containers.sandbox(request.body?["Container"]?.string ?? "")
-    let state = try await disconnect(
-      sandbox.containerID, network: request.parameters["id"] ?? "", force: request.body?["Force"]?.bool ?? false)
-    await daemon.containers.networksChanged(sandbox.containerID, state)
-    return APIResponse(200)
   }
 }

@@ -65,7 +65,7 @@ public final class NetworkService: DockerdService, NetworkLookup {
     table.withLock { table in
       for endpoint in sandbox.endpoints {
         if let address = IPv4Address(endpoint.address) { _ = try? table.ipam.take(endpoint.networkID, address) }
-        table.join(endpoint, sandbox.containerID)
+        table.join(endpoint, sandbox.containerID, named: sandbox.name)
       }
       table.put(sandbox)
     }

@@ -9,8 +9,10 @@ struct NetworkTable: Sendable {
   private var byName: [String: String] = [:]
   var ipam = IPAM()
   private(set) var sandboxes: [String: SandboxRecord] = [:]
-  /// Container ids by network, in the order of joining.
-  private var members: [String: [String]] = [:]
+  /// By network and container: when it joined, and its name.
+  private var members: [String: [String: (order: Int, name: String)]] = [:]
+  private var memberNames: [String: Set<String>] = [:]
+  private var joined = 0
   /// Addresses by lower-case name, by network.
   private var names: [String: [String: [String]]] = [:]
 
@@ -35,6 +37,7 @@ struct NetworkTable: Sendable {
     byName[network.name] = nil
     ipam.removePool(id)
     members[id] = nil
+    memberNames[id] = nil
     names[id] = nil
   }
 
@@ -56,26 +59,32 @@ struct NetworkTable: Sendable {
 
   /// The containers in a network with their endpoints, in the order of joining.
   func attachments(_ network: String) -> [(sandbox: SandboxRecord, endpoint: EndpointState)] {
-    (members[network] ?? []).compactMap { container in
+    (members[network] ?? [:]).sorted { $0.value.order < $1.value.order }.compactMap { container, _ in
       guard let sandbox = sandboxes[container],
         let endpoint = sandbox.endpoints.first(where: { $0.networkID == network })
       else { return nil }
       return (sandbox, endpoint)
     }
   }
-  func isUsed(_ network: String) -> Bool { !(members[network] ?? []).isEmpty }
+  func isUsed(_ network: String) -> Bool { !(members[network] ?? [:]).isEmpty }
+  /// Whether a container of that name is in a network.
+  func hasMember(_ name: String, in network: String) -> Bool { memberNames[network]?.contains(name) ?? false }
 
   mutating func put(_ sandbox: SandboxRecord) { sandboxes[sandbox.containerID] = sandbox }
 
-  mutating func join(_ endpoint: EndpointState, _ container: String) {
-    members[endpoint.networkID, default: []].append(container)
+  mutating func join(_ endpoint: EndpointState, _ container: String, named name: String) {
+    joined += 1
+    members[endpoint.networkID, default: [:]][container] = (joined, name)
+    memberNames[endpoint.networkID, default: []].insert(name)
     for name in endpoint.dnsNames ?? [] where !endpoint.address.isEmpty {
       names[endpoint.networkID, default: [:]][name.lowercased(), default: []].append(endpoint.address)
     }
   }
 
   mutating func leave(_ endpoint: EndpointState, _ container: String) {
-    members[endpoint.networkID]?.removeAll { $0 == container }
+    if let member = members[endpoint.networkID]?.removeValue(forKey: container) {
+      memberNames[endpoint.networkID]?.remove(member.name)
+    }
     for name in endpoint.dnsNames ?? [] {
       let key = name.lowercased()
       guard let index = names[endpoint.networkID]?[key]?.firstIndex(of: endpoint.address) else { continue }

@@ -14,9 +14,20 @@ extension NetworkService {
 
   /// Publishes a sandbox's ports at the endpoint that its default route goes through. What has been published when one
   /// fails is in `record.published`, for whoever undoes it.
-  func publishPorts(_ record: inout SandboxRecord) async throws {
+  ///
+  /// - Parameter old: where they were before: what was given any port keeps it.
+  func publishPorts(_ record: inout SandboxRecord, keeping old: [PortBinding] = []) async throws {
     guard let endpoint = record.endpoints.first(where: \.isGateway) else { return }
-    for port in try Self.wantedPorts(record) {
+    var old = old
+    for var port in try Self.wantedPorts(record) {
+      let known = old.firstIndex { binding in
+        binding.proto == port.proto && binding.containerPort == port.containerPort && binding.hostIP == port.hostIP
+          && (port.first == 0 || (port.first...port.last).contains(binding.hostPort))
+      }
+      if let known {
+        let binding = old.remove(at: known)
+        (port.first, port.last) = (binding.hostPort, binding.hostPort)
+      }
       record.published.append(try await publish(port, endpoint, record))
     }
     // As `docker port` lists them.
