@@ -68,3 +68,15 @@ public final class Recorder: Sendable {
     for sink in state.sinks { sink.receive(record) }
   }
 }
+
+extension Recorder {
+  /// Goes on with the numbers and the time of `other`, whose world was given up for this one's: time in a trace
+  /// never falls, so it stands still until this world has caught up.
+  public func continueFrom(_ other: Recorder) {
+    let (seq, lastTime, calls, commands) = other.state.withLock { ($0.seq, $0.lastTime, $0.calls, $0.commands) }
+    state.withLock { state in
+      (state.seq, state.calls, state.commands) = (seq, calls, commands)
+      state.lastTime = lastTime
+    }
+  }
+}

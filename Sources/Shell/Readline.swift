@@ -14,6 +14,8 @@ enum Readline {
     var matches: [String] = []
     var line: String?
     var isDone = false
+    /// A prompt stands on the screen.
+    var isReading = false
   }
   // C callbacks capture nothing: what they need stands here.
   private static let state = Mutex(State())
@@ -46,9 +48,11 @@ enum Readline {
   /// How reading a line ended.
   enum Input { case line(String), interrupted, end }
 
-  /// Reads a line with editing. Ctrl-C gives `interrupted`, Ctrl-D on an empty line `end`.
-  static func read(prompt: String) -> Input {
-    state.withLock { $0.isDone = false }
+  /// Reads a line with editing. Ctrl-C gives `interrupted`, Ctrl-D on an empty line `end`. `idle` is called while
+  /// nothing is typed, four times a second.
+  static func read(prompt: String, idle: () -> Void = {}) -> Input {
+    state.withLock { ($0.isDone, $0.isReading) = (false, true) }
+    defer { state.withLock { $0.isReading = false } }
     rl_callback_handler_install(prompt) { line in
       Readline.state.withLock { state in
         state.line = line.map { String(cString: $0) }
@@ -71,10 +75,21 @@ enum Readline {
         rl_callback_read_char()
       } else if ready < 0, errno == EINTR {
         rl_resize_terminal()
+      } else {
+        idle()
       }
     }
     guard let line = state.withLock({ $0.line }) else { return .end }
     return .line(line)
+  }
+
+  /// Writes around a prompt that stands on the screen: it is taken away and drawn again below.
+  static func aroundOutput(_ body: () -> Void) {
+    guard state.withLock({ $0.isReading && !$0.isDone }) else { return body() }
+    rl_clear_visible_line()
+    body()
+    rl_on_new_line()
+    rl_redisplay()
   }
 
   static func addHistory(_ line: String) { add_history(line) }

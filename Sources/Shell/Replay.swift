@@ -9,9 +9,9 @@ public final class Replay {
   private var printer: TracePrinter
   private var style: TraceTool.Style
   private let isTerminal: Bool
-  private let language: String
+  private let language: Language
 
-  public init(path: String, style: TraceTool.Style, language: String = "en") throws {
+  public init(path: String, style: TraceTool.Style, language: Language = .english) throws {
     index = try TraceIndex(path: path)
     self.style = style
     self.language = language
@@ -29,6 +29,19 @@ public final class Replay {
 
   /// Replays everything that can be seen, one line after the other.
   public static func plain(_ path: String, style: TraceTool.Style) -> Int32 { TraceTool.show(path, style: style) }
+
+  /// Replays step by step with the user at the terminal.
+  static func interactive(_ path: String, style: TraceTool.Style, language: Language) -> Int32 {
+    do {
+      return try Replay(path: path, style: style, language: language).run {
+        switch Readline.read(prompt: "replay> ") {
+        case .line(let line): line
+        case .interrupted: ""
+        case .end: nil
+        }
+      }
+    } catch { return TraceTool.fail(error) }
+  }
 
   /// The conversation. `read` gives the user's next line, nil at the end.
   public func run(read: () -> String?) -> Int32 {
@@ -208,12 +221,12 @@ public final class Replay {
 
   private func show(_ id: Int?) {
     guard let (call, answer) = handoff(id) else { return say("there is no such handoff\n") }
-    say(HandoffDetails.text(call, answer: answer))
+    say(HandoffDetails.text(call, answer: answer, language: language))
   }
 
   private func why(_ id: Int?) {
     guard let (call, _) = handoff(id) else { return say("there is no such handoff\n") }
-    say(Why.text(for: call, language: language) + "\n")
+    say(Why.text(for: call, language: language.rawValue) + "\n")
   }
 }
 
@@ -222,17 +235,3 @@ extension String {
   func localizedLowercaseContains(_ word: String) -> Bool { lowercased().contains(word.lowercased()) }
 }
 
-/// A handoff in full: who, what, payload, answer.
-enum HandoffDetails {
-  static func text(_ call: TraceRecord.Call, answer: TraceRecord.Outcome?) -> String {
-    var out = "handoff \(call.id): \(call.from) → \(call.to) over \(call.via.rawValue)\n\(call.op)\n"
-    if let parent = call.parent { out += "caused by handoff \(parent)\n" }
-    out += call.args.json.pretty(indent: "  ") + "\n"
-    switch answer {
-    case nil: out += "no answer is recorded\n"
-    case .success(let value)?: out += "answer: " + value.json.pretty(indent: "  ") + "\n"
-    case .failure(let code, let message)?: out += "refused: \(code) \(message)\n"
-    }
-    return out
-  }
-}

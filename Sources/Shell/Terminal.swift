@@ -101,3 +101,24 @@ enum Interrupts {
     signal(SIGPIPE, SIG_IGN)
   }
 }
+
+/// A terminal in raw mode, and the way back.
+struct TerminalMode: Sendable {
+  private let saved: termios?
+
+  /// Every key comes through, Ctrl-C included; what is written is still given its carriage returns.
+  static func raw() -> TerminalMode {
+    var saved = termios()
+    guard tcgetattr(0, &saved) == 0 else { return TerminalMode(saved: nil) }
+    var raw = saved
+    raw.c_lflag &= ~tcflag_t(ICANON | ECHO | IEXTEN | ISIG)
+    raw.c_iflag &= ~tcflag_t(IXON | ICRNL | INLCR | IGNCR | BRKINT | INPCK | ISTRIP)
+    tcsetattr(0, TCSADRAIN, &raw)
+    return TerminalMode(saved: saved)
+  }
+
+  func restore() {
+    guard var saved else { return }
+    tcsetattr(0, TCSADRAIN, &saved)
+  }
+}
