@@ -30,3 +30,12 @@ enum Environment {
     return String(cString: path)
   }
 }
+
+extension Environment {
+  /// The path of this program, as /proc/self/exe knows it.
+  static var executable: String? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress, $0.count) }
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+  }
+}

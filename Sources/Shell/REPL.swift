@@ -5,8 +5,8 @@ import Synchronization
 
 /// The conversation with a user at a terminal.
 public enum REPL {
-  /// Runs until the user leaves; the exit status.
-  public static func run(_ session: Session) -> Int32 {
+  /// Runs until the user leaves; the exit status. `first` is carried out before the first prompt.
+  public static func run(_ session: Session, first: String? = nil) -> Int32 {
     Interrupts.install()
     // A resized terminal interrupts waiting, so that whoever waits can look at the size.
     var action = sigaction()
@@ -18,6 +18,7 @@ public enum REPL {
     let history = historyPath()
     if let history { Readline.readHistory(history) }
     session.say(greeting(session))
+    if let first { session.execute(first) }
     var pending = ""
     while !session.isLeaving {
       var clock = Pacer.monotonic()

@@ -1,5 +1,6 @@
 import Client
 import Handoff
+import JSONTree
 import Seams
 import Simulation
 import Synchronization
@@ -13,6 +14,7 @@ public final class Session {
   let output: SessionOutput
   let memory = TraceMemory()
   let stepper: Stepper
+  let lessons: LessonDesk
   private(set) var machine: SimMachine
   private let configuration = SessionConfiguration()
   private let replaying = Flag()
@@ -46,6 +48,9 @@ public final class Session {
     output = SessionOutput(printer: printer)
     let printer = printer
     stepper = Stepper(isShown: { call in printer.adjust { $0.accepts(call) } })
+    lessons = LessonDesk(
+      library: .standard(),
+      progress: LessonProgress(path: options.isInteractive ? LessonProgress.standardPath : nil))
     machine = try SimMachine(seed: options.seed, stack: options.stack, runtime: options.runtime, gate: stepper)
     attachSinks()
     if let path = options.recordPath, let failure = startRecording(path) { throw TraceError(failure) }
@@ -61,8 +66,13 @@ public final class Session {
 
   /// Carries out one line; its exit status. Never throws: whatever is wrong is told.
   @discardableResult
-  public func execute(_ line: String) -> Int32 {
+  public func execute(_ line: String) -> Int32 { execute(line, typed: []) }
+
+  /// The same for a line that has been carried out before: what was typed into it comes again.
+  func execute(_ line: String, typed: [TypedInput]) -> Int32 {
+    self.typed = typed
     lastStatus = perform(line)
+    noticeStepDone()
     return lastStatus
   }
 
@@ -212,6 +222,31 @@ public final class Session {
     machine.recorder.continueFrom(old.recorder)
     attachSinks()
   }
+
+  var isReplaying: Bool { replaying.isSet }
+
+  /// Another session in the same state, which shows nothing.
+  func copyOfWorld() -> Session? {
+    var options = options
+    (options.isInteractive, options.showsHandoffs, options.recordPath) = (false, false, nil)
+    guard let copy = try? Session(options) else { return nil }
+    copy.output.mute(true)
+    for deed in deeds {
+      if deed.time > copy.machine.world.now { copy.machine.world.advance(deed.time - copy.machine.world.now) }
+      copy.execute(deed.line, typed: deed.typed)
+    }
+    return copy
+  }
+
+  /// Asks the daemon something, unseen and unrecorded; nil for a refusal.
+  func ask(_ request: APIRequest) -> JSON? {
+    let machine = machine
+    let answer = machine.world.runBlocking { await machine.askUntraced(request) }
+    guard case .json(let json)?? = answer.map({ $0?.status ?? 500 < 400 ? $0?.body : nil }) else { return nil }
+    return json
+  }
+
+  func isSignedIn(_ registry: String) -> Bool { configuration.credentials(registry) != nil }
 
   // MARK: Recording
 

@@ -46,7 +46,8 @@ let traceCommands: [SessionCommand] = [
     name: "show", usage: "NUMBER", summary: "the whole payload of a handoff and of its answer",
     complete: { session, words in words.count == 1 ? session.recentHandoffs : [] },
     run: { session, words in
-      session.withHandoff(words, command: "show") { call, answer in
+      if words == ["me"] { return session.showMe() }
+      return session.withHandoff(words, command: "show") { call, answer in
         HandoffDetails.text(call, answer: answer, language: session.language)
       }
     }),
@@ -111,6 +112,25 @@ extension Session {
       say(text(call, outcome))
       return 0
     default: return 1
+    }
+  }
+
+  /// `trace show|diff|verify|export …` in the REPL: the same words as on the command line of `drydock trace`.
+  func traceFiles(_ words: [String]) -> Int32 {
+    let files = words.dropFirst().filter { !$0.hasPrefix("-") }
+    let flags = words.dropFirst().filter { $0.hasPrefix("-") }
+    let keepsReads = flags.contains("--all")
+    printer.flush()
+    switch (words[0], files.count) {
+    case ("show", 1): return TraceTool.show(files[0], style: .init(level: keepsReads ? 3 : 2))
+    case ("diff", 2): return TraceTool.diff(files[0], files[1], keepingReads: keepsReads)
+    case ("verify", 1): return TraceTool.verify(files[0], keepingReads: keepsReads)
+    case ("export", 1):
+      return TraceTool.export(
+        files[0], format: flags.first.map { String($0.drop { $0 == "-" }) } ?? "mermaid", command: nil)
+    default:
+      complain("usage: trace show FILE | diff A B | verify FILE | export FILE --mermaid|--diagram|--spine|--json")
+      return 1
     }
   }
 

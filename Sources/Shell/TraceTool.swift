@@ -2,7 +2,7 @@ import Handoff
 import JSONTree
 import Teaching
 
-/// `drydock trace show|diff|export`: reading traces, record by record, in flat memory.
+/// `drydock trace show|diff|verify|export`: reading traces, record by record, in flat memory.
 public enum TraceTool {
   /// Buffered output that ends quietly when its reader has gone (`| head`).
   struct Output {
@@ -78,6 +78,11 @@ public enum TraceTool {
       if warn(left.damage) + warn(right.damage) != 0 { return 2 }
       return rows.differences == 0 ? 0 : 1
     } catch { return fail(error) }
+  }
+
+  /// Runs the commands of a trace again. 0: the same handoffs, 1: others, 2: trouble.
+  public static func verify(_ path: String, keepingReads: Bool = false) -> Int32 {
+    Verify.run(path, keepingReads: keepingReads)
   }
 
   /// Writes a trace in another form: `mermaid`, `diagram`, `spine`, `json`.

@@ -1,1 +1,8 @@
-print("x")
+import ArgumentParser
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+// `drydock` alone is the REPL; the first word chooses otherwise.
+setlinebuf(stdout)
+Drydock.main()
