@@ -61,7 +61,8 @@ public enum Doctor {
     findings.append(
       Finding(
         name: "cgroups",
-        value: unified.map { "v2: \($0)" } ?? (hasV1 ? "v1" + (mounts.contains(" cgroup2 ") ? ", and v2 beside it" : "") : "not mounted"),
+        value: unified.map { "v2: \($0)" }
+          ?? (hasV1 ? "v1" + (mounts.contains(" cgroup2 ") ? ", and v2 beside it" : "") : "not mounted"),
         isGood: unified != nil || hasV1, advice: "mount -t cgroup2 none /sys/fs/cgroup"))
     let hasSeccomp = (read("/proc/sys/kernel/seccomp/actions_avail") ?? "").contains("errno")
     findings.append(

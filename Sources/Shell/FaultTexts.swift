@@ -29,7 +29,8 @@ enum FaultTexts {
       + "containerd has no one to hold its streams and its exit status.",
     "runc": "Running containers do not notice: runC left when they had started. Nothing new can be created, "
       + "and exec, kill and pause fail, since each is one more run of runC.",
-    "registry": "Everything that is already here works: images are local copies. Only pull, push, search and login fail.",
+    "registry":
+      "Everything that is already here works: images are local copies. Only pull, push, search and login fail.",
   ]
   private static let portuguese = [
     "dockerd": "Os contêineres em execução continuam: cada um pertence ao seu shim, não ao dockerd. Nenhum comando "

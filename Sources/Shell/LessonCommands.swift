@@ -24,7 +24,8 @@ let lessonCommands: [SessionCommand] = [
       case "reset"? where words.count == 1: return session.resetLesson()
       case "quit"? where words.count == 1:
         session.lessons.quit()
-        session.say(session.inLanguage("lesson ended; lesson list goes on\n", "lição encerrada; lesson list continua\n"))
+        session.say(
+          session.inLanguage("lesson ended; lesson list goes on\n", "lição encerrada; lesson list continua\n"))
         return 0
       default: return session.usage("lesson")
       }
@@ -176,7 +177,9 @@ extension Session {
     guard let step = lessons.step else { return noLesson() }
     if let prediction = step.prediction, !lessons.hasPredicted {
       let right = rightAnswer(prediction)
-      say(inLanguage("answer", "resposta") + " \((right ?? 0) + 1): \(right.map { "\(prediction.choices[$0])" } ?? "-")\n")
+      say(
+        inLanguage("answer", "resposta") + " \((right ?? 0) + 1): \(right.map { "\(prediction.choices[$0])" } ?? "-")\n"
+      )
       lessons.hasPredicted = true
       say(wrapped(prediction.explanation, width: columns) + "\n")
     }
@@ -213,7 +216,9 @@ extension Session {
       return 1
     }
     guard right == number - 1 else {
-      say(painted("31", "✗ ") + inLanguage("No. Look again, and answer once more.", "Não. Olhe de novo e responda outra vez.") + "\n")
+      say(
+        painted("31", "✗ ")
+          + inLanguage("No. Look again, and answer once more.", "Não. Olhe de novo e responda outra vez.") + "\n")
       return 1
     }
     lessons.hasPredicted = true

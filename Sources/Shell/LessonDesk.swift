@@ -33,7 +33,9 @@ final class LessonDesk {
   }
 
   func enter(_ position: Int, mark: Int) {
-    (self.position, self.mark, hintsGiven, hasPredicted, rightAnswer, isToldDone) = (position, mark, 0, false, nil, false)
+    (self.position, self.mark, hintsGiven, hasPredicted, rightAnswer, isToldDone) = (
+      position, mark, 0, false, nil, false
+    )
     if let lesson { progress[lesson.name].step = position }
   }
 

@@ -234,4 +234,3 @@ extension String {
   /// Whether `word` stands in it, in any case.
   func localizedLowercaseContains(_ word: String) -> Bool { lowercased().contains(word.lowercased()) }
 }
-

@@ -60,7 +60,11 @@ struct ScriptLines {
       searched = buffer.count
       var chunk = [UInt8](repeating: 0, count: 1 << 16)
       let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
-      if count > 0 { buffer.append(contentsOf: chunk[..<count]) } else if count == 0 || errno != EINTR { isAtEnd = true }
+      if count > 0 {
+        buffer.append(contentsOf: chunk[..<count])
+      } else if count == 0 || errno != EINTR {
+        isAtEnd = true
+      }
     }
   }
 }

@@ -14,7 +14,9 @@ struct SessionCommand: Sendable {
   /// All of them, by name.
   static let all: [String: SessionCommand] = {
     var table: [String: SessionCommand] = [:]
-    let groups = [traceCommands, stepCommands, worldCommands, stackCommands, replayCommands, lessonCommands, generalCommands]
+    let groups = [
+      traceCommands, stepCommands, worldCommands, stackCommands, replayCommands, lessonCommands, generalCommands,
+    ]
     for command in groups.joined() { table[command.name] = command }
     return table
   }()

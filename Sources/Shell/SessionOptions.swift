@@ -21,7 +21,9 @@ public enum Language: String, Sendable, CaseIterable {
   /// By LC_ALL, LC_MESSAGES, LANG, in that order (locale(7)).
   public static var fromEnvironment: Language {
     for name in ["LC_ALL", "LC_MESSAGES", "LANG"] {
-      if let value = Environment.variable(name), !value.isEmpty { return value.hasPrefix("pt") ? .portuguese : .english }
+      if let value = Environment.variable(name), !value.isEmpty {
+        return value.hasPrefix("pt") ? .portuguese : .english
+      }
     }
     return .english
   }

@@ -34,7 +34,8 @@ let stackCommands: [SessionCommand] = [
         return 1
       }
       session.machine.use(stack: words[1])
-      session.say(clipped(Topology.drawing(stack: words[1], runtime: session.machine.runtime) ?? "", width: session.columns))
+      session.say(
+        clipped(Topology.drawing(stack: words[1], runtime: session.machine.runtime) ?? "", width: session.columns))
       return 0
     }),
   SessionCommand(

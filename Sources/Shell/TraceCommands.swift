@@ -20,7 +20,9 @@ let traceCommands: [SessionCommand] = [
         session.say(session.traceSettings)
         return 0
       case "level"?:
-        guard words.count == 2, let level = Int(words[1]), (1...3).contains(level) else { return session.usage("trace") }
+        guard words.count == 2, let level = Int(words[1]), (1...3).contains(level) else {
+          return session.usage("trace")
+        }
         session.printer.adjust { $0.level = level }
         session.printer.isOn = true
       case "only"?:

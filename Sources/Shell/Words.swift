@@ -93,10 +93,12 @@ enum Words {
 
   /// `word` so that `split` gives it back.
   static func quoted(_ word: String) -> String {
-    let isPlain = !word.isEmpty && word.utf8.allSatisfy { byte in
-      (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
-        || "%+,-./:=@_{}".utf8.contains(byte)
-    }
+    let isPlain =
+      !word.isEmpty
+      && word.utf8.allSatisfy { byte in
+        (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+          || "%+,-./:=@_{}".utf8.contains(byte)
+      }
     return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
   }
 

@@ -29,7 +29,8 @@ let worldCommands: [SessionCommand] = [
       return 0
     }),
   SessionCommand(
-    name: "break", usage: "PART [down|slow|refusing]", summary: "make a part fail until `mend`: "
+    name: "break", usage: "PART [down|slow|refusing]",
+    summary: "make a part fail until `mend`: "
       + Faults.parts.joined(separator: ", "),
     isRecorded: true,
     complete: { _, words in

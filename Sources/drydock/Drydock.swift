@@ -21,7 +21,8 @@ struct ShellCommand: ParsableCommand {
   @Option(help: "trace (simulated) or real.") var mode = "trace"
   @Option(help: "Which parts stand between the client and the kernel.") var stack = "docker"
   @Option(help: "The OCI runtime: runc, crun or railcar.") var runtime: String?
-  @Option(help: "What chance begins with: the same commands with the same seed give the same bytes.") var seed: UInt64 = 1
+  @Option(help: "What chance begins with: the same commands with the same seed give the same bytes.") var seed: UInt64 =
+    1
   @Option(help: ArgumentHelp("Write the handoffs to a trace.", valueName: "file")) var record: String?
   @Option(help: ArgumentHelp("Commands from a file, or - for standard input.", valueName: "file")) var script: String?
   @Flag(help: "A script ends at the first command that fails.") var failFast = false

@@ -1,0 +1,60 @@
+import Engine
+import Handoff
+import Seams
+
+/// The stack `docker`: client → dockerd → containerd → shim → runC → kernel.
+public final class DockerStack: SimStack {
+  public let name = "docker"
+  public let clientNames: [String] = []
+  public let daemon: any RemoteAPI
+  public let untraced: any RemoteAPI
+  private let dockerd: Dockerd
+  private let containerd: Containerd
+
+  public var parties: [String] {
+    ["client", "dockerd", "containerd", "shim"] + SimMachine.runtimes + ["kernel", "registry"]
+  }
+
+  public init(_ parts: SimParts) {
+    let kernel = parts.kernel
+    let shims = TracedShimLauncher(
+      ShimFactory(
+        world: parts.world, runtime: RuntimeTable(parts, caller: .shim), files: kernel, fifos: kernel,
+        processes: kernel),
+      exec: parts.tap(.containerd, .shim, .exec), ttrpc: parts.tap(.containerd, .shim, .ttrpc))
+    containerd = Containerd(
+      world: parts.world,
+      registry: TracedDistributionAPI(parts.registries, tap: parts.tap(.containerd, .registry, .https)), shims: shims,
+      blobs: kernel.blobs, snapshots: kernel.snapshots, files: kernel, fifos: kernel, store: MemoryStateStore())
+    var configuration = DaemonConfiguration()
+    configuration.defaultRuntime = parts.runtime
+    configuration.runtimes = ["io.containerd.runc.v2": "runc"]
+    for runtime in SimMachine.runtimes { configuration.runtimes[runtime] = runtime }
+    let daemon = Daemon(
+      world: parts.world,
+      containerd: TracedContainerdAPI(containerd, tap: parts.tap(.dockerd, .containerd, .grpc)),
+      registry: TracedDistributionAPI(parts.registries, tap: parts.tap(.dockerd, .registry, .https)),
+      runtime: RuntimeTable(parts, caller: .dockerd), files: kernel, fifos: kernel, processes: kernel,
+      network: TracedNetworkHost(
+        SimNetworkHost(network: parts.network, namespaceOf: { kernel.networkNamespace(of: $0) }),
+        tap: parts.tap(.dockerd, .kernel, .syscall)),
+      store: MemoryStateStore(), configuration: configuration)
+    let (images, volumes) = (ImageService(daemon: daemon), VolumeService(daemon: daemon))
+    let (networks, containers) = (NetworkService(daemon: daemon), ContainerService(daemon: daemon))
+    daemon.link(images: images, volumes: volumes, networks: networks, containers: containers)
+    dockerd = Dockerd(
+      daemon: daemon, services: [SystemService(daemon: daemon), images, volumes, networks, containers])
+    untraced = dockerd
+    self.daemon = TracedRemoteAPI(dockerd, tap: parts.tap(.client, .dockerd, .http))
+  }
+
+  public func start() async throws {
+    try await containerd.start()
+    try await dockerd.start()
+  }
+
+  public func use(runtime: String) -> String? {
+    dockerd.daemon.defaultRuntime = runtime
+    return nil
+  }
+}

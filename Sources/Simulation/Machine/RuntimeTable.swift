@@ -1,0 +1,33 @@
+import Engine
+import Handoff
+import Runtime
+import Seams
+
+/// The OCI runtimes of a machine by name, each behind its own traced decorator.
+struct RuntimeTable: RuntimeCLI {
+  private let runtimes: [String: any RuntimeCLI]
+
+  /// `caller` executes them: the shim, conmon.
+  init(_ parts: SimParts, caller: Party) {
+    var runtimes: [String: any RuntimeCLI] = [:]
+    for flavour in RuntimeFlavour.allCases {
+      let party = Party(flavour.rawValue)
+      let runtime = Runc(
+        flavour: flavour, kernel: parts.kernel, files: parts.kernel, world: parts.world,
+        kernelTap: parts.tap(party, .kernel, .syscall))
+      runtimes[flavour.rawValue] = TracedRuntimeCLI(runtime, tap: parts.tap(caller, party, .exec))
+    }
+    self.runtimes = runtimes
+  }
+
+  func execute(_ command: RuntimeCommand) async throws -> RuntimeResult {
+    let name = command.runtime.split(separator: "/").last.map(String.init) ?? command.runtime
+    guard let runtime = runtimes[name] else {
+      throw EngineError(
+        .notFound,
+        "unable to retrieve OCI runtime error: exec: \"\(command.runtime)\": executable file not found in $PATH: unknown"
+      )
+    }
+    return try await runtime.execute(command)
+  }
+}
