@@ -18,8 +18,8 @@ public final class Daemon: Sendable {
   public let processes: any Processes
   public let network: any NetworkHost
   public let store: any StateStore
-  public let configuration: DaemonConfiguration
   public let events: EventBus
+  private let settings: Mutex<DaemonConfiguration>
   private let links = Mutex<Links?>(nil)
 
   private struct Links {
@@ -36,9 +36,16 @@ public final class Daemon: Sendable {
   ) {
     (self.world, self.containerd, self.registry, self.runtime) = (world, containerd, registry, runtime)
     (self.files, self.fifos, self.processes, self.network) = (files, fifos, processes, network)
-    (self.store, self.configuration) = (store, configuration)
+    (self.store, settings) = (store, Mutex(configuration))
     events = EventBus(world: world)
   }
+
+  /// The settings as they stand now.
+  public var configuration: DaemonConfiguration { settings.withLock { $0 } }
+
+  /// Changes settings while the daemon runs (SIGHUP makes dockerd read daemon.json again; `default-runtime` is one of
+  /// those that may change then). What exists already keeps what it was made with.
+  public func reload(_ change: (inout DaemonConfiguration) -> Void) { settings.withLock { change(&$0) } }
 
   /// Makes the services known to one another.
   public func link(

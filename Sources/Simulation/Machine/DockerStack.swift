@@ -54,7 +54,7 @@ public final class DockerStack: SimStack {
   }
 
   public func use(runtime: String) -> String? {
-    dockerd.daemon.defaultRuntime = runtime
+    dockerd.daemon.reload { $0.defaultRuntime = runtime }
     return nil
   }
 }
