@@ -36,7 +36,8 @@ public final class Daemon: Sendable {
   ) {
     (self.world, self.containerd, self.registry, self.runtime) = (world, containerd, registry, runtime)
     (self.files, self.fifos, self.processes, self.network) = (files, fifos, processes, network)
-    (self.store, settings) = (store, Mutex(configuration))
+    self.store = store
+    settings = Mutex(configuration)
     events = EventBus(world: world)
   }
 
