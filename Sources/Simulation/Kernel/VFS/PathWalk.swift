@@ -1,0 +1,200 @@
+import Runtime
+
+/// How a path is to be resolved.
+struct WalkFlags: OptionSet {
+  let rawValue: UInt8
+  /// A symbolic link at the end is followed.
+  static let follow = WalkFlags(rawValue: 1)
+  /// umount2(2): what lies on the last component is meant, also of `.`.
+  static let mountpoint = WalkFlags(rawValue: 2)
+  /// Files whose content stands for others (`/proc/PID/ns/*`, `cwd`, `root`, `fd`) are not jumped to.
+  static let noJumps = WalkFlags(rawValue: 4)
+  /// Nobody's permissions count (the kernel's own walks).
+  static let trusted = WalkFlags(rawValue: 8)
+}
+
+/// path_resolution(7).
+extension KernelState {
+  static let maximumLinks = 40
+
+  /// The place that `path` names, as `current` sees it.
+  func resolve(_ path: String, _ flags: WalkFlags = .follow) throws(Errno) -> Path {
+    guard let process = current, let root = process.root, let cwd = process.cwd else { throw .ESRCH }
+    return try resolve(path, from: cwd, root: root, flags)
+  }
+
+  /// The same within another root (openat2(2) RESOLVE_IN_ROOT).
+  func resolve(_ path: KernelPath, _ flags: WalkFlags = .follow) throws(Errno) -> Path {
+    guard let rootPath = path.root else { return try resolve(path.path, flags) }
+    let root = try resolve(rootPath, .follow)
+    guard root.inode.isDirectory else { throw .ENOTDIR }
+    return try resolve(path.path.isEmpty ? "." : path.path, from: root, root: root, flags.union(.noJumps))
+  }
+
+  func resolve(_ path: String, from start: Path, root: Path, _ flags: WalkFlags) throws(Errno) -> Path {
+    if path.isEmpty { throw .ENOENT }
+    if path.utf8.count >= 4096 { throw .ENAMETOOLONG }
+    var links = 0
+    return try walk(path, from: start, root: root, flags, &links)
+  }
+
+  /// The folder that a new file is to be made in (or an old one removed from), and the file's name.
+  func resolveParent(_ path: String) throws(Errno) -> (folder: Path, name: String) {
+    guard let process = current, let root = process.root, let cwd = process.cwd else { throw .ESRCH }
+    return try resolveParent(path, from: cwd, root: root, [])
+  }
+
+  func resolveParent(_ path: KernelPath) throws(Errno) -> (folder: Path, name: String) {
+    guard let rootPath = path.root else { return try resolveParent(path.path) }
+    let root = try resolve(rootPath, .follow)
+    guard root.inode.isDirectory else { throw .ENOTDIR }
+    return try resolveParent(path.path, from: root, root: root, .noJumps)
+  }
+
+  func resolveParent(
+    _ path: String, from start: Path, root: Path, _ flags: WalkFlags
+  ) throws(Errno) -> (folder: Path, name: String) {
+    var end = path.utf8.endIndex
+    let utf8 = path.utf8
+    while end > utf8.startIndex, utf8[utf8.index(before: end)] == 0x2f { end = utf8.index(before: end) }
+    if end == utf8.startIndex {
+      if path.isEmpty { throw .ENOENT }
+      throw .EEXIST
+    }
+    var begin = end
+    while begin > utf8.startIndex, utf8[utf8.index(before: begin)] != 0x2f { begin = utf8.index(before: begin) }
+    let name = String(path[begin..<end])
+    guard name.utf8.count <= 255 else { throw .ENAMETOOLONG }
+    let above = begin == utf8.startIndex ? "." : String(path[..<begin])
+    let folder = try resolve(above, from: start, root: root, flags.union(.follow))
+    guard folder.inode.isDirectory else { throw .ENOTDIR }
+    return (folder, name)
+  }
+
+  /// One path, link by link. `links` counts over the whole resolution.
+  private func walk(
+    _ path: String, from start: Path, root: Path, _ flags: WalkFlags, _ links: inout Int
+  ) throws(Errno) -> Path {
+    let bytes = path.utf8.span
+    let count = bytes.count
+    var index = 0
+    var mount = start.mount
+    var inode = start.inode
+    if count > 0, bytes[0] == 0x2f { (mount, inode) = (root.mount, root.inode) }
+    while true {
+      while index < count, bytes[index] == 0x2f { index += 1 }
+      if index == count { break }
+      guard inode.isDirectory else { throw .ENOTDIR }
+      if !flags.contains(.trusted) { try mayRead(inode, .execute) }
+      let begin = index
+      var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+      while index < count {
+        let byte = bytes[index]
+        if byte == 0x2f { break }
+        hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
+        index += 1
+      }
+      let length = index - begin
+      if length <= 2, bytes[begin] == 0x2e {
+        if length == 1 { continue }
+        if bytes[begin + 1] == 0x2e {
+          (mount, inode) = above(mount, inode, root: root)
+          continue
+        }
+      }
+      if length > 255 { throw .ENAMETOOLONG }
+      let name = bytes.extracting(begin..<index)
+      guard let child = try inode.lookup(name, UInt32(truncatingIfNeeded: hash ^ (hash >> 32))) else { throw .ENOENT }
+      if child.kind == .symlink {
+        // The last component stays a link, unless it is to be followed or a slash comes behind it.
+        let isLast = index == count
+        if isLast, !flags.contains(.follow) { return Path(mount: mount, inode: child) }
+        if mount.flags.contains(.noSymFollow) { throw .ELOOP }
+        links += 1
+        if links > KernelState.maximumLinks { throw .ELOOP }
+        switch try child.linkTarget() {
+        case .path(let target):
+          let place = try walk(target, from: Path(mount: mount, inode: inode), root: root, flags.union(.follow), &links)
+          (mount, inode) = (place.mount, place.inode)
+        case .jump(let place):
+          if flags.contains(.noJumps) { throw .ELOOP }
+          (mount, inode) = (place.mount, place.inode)
+        }
+        continue
+      }
+      inode = child
+      while inode.mountCount > 0, let over = mount.child(at: inode) { (mount, inode) = (over, over.root) }
+    }
+    if flags.contains(.mountpoint) {
+      while inode.mountCount > 0, let over = mount.child(at: inode) { (mount, inode) = (over, over.root) }
+    }
+    if count > 0, bytes[count - 1] == 0x2f, !inode.isDirectory { throw .ENOTDIR }
+    return Path(mount: mount, inode: inode)
+  }
+
+  /// `..`: never above the root; from the root of a mount to where it lies.
+  private func above(_ mount: Mount, _ inode: Inode, root: Path) -> (Mount, Inode) {
+    var mount = mount
+    var inode = inode
+    while true {
+      if mount === root.mount, inode === root.inode { return (mount, inode) }
+      if inode !== mount.root { break }
+      guard let parent = mount.parent, let mountpoint = mount.mountpoint else { return (mount, inode) }
+      (mount, inode) = (parent, mountpoint)
+    }
+    inode = inode.parent ?? inode
+    while inode.mountCount > 0, let over = mount.child(at: inode) { (mount, inode) = (over, over.root) }
+    return (mount, inode)
+  }
+
+  /// Whether `path` can be reached from `root` by going down.
+  func isReachable(_ path: Path, from root: Path) -> Bool {
+    var mount = path.mount
+    var inode = path.inode
+    while mount !== root.mount {
+      guard let parent = mount.parent, let mountpoint = mount.mountpoint else { return false }
+      (mount, inode) = (parent, mountpoint)
+    }
+    return inode.isBelow(root.inode)
+  }
+
+  /// The path as getcwd(2) prints it, seen from `root`.
+  func pathText(_ path: Path, root: Path?) -> String {
+    var mount = path.mount
+    var inode = path.inode
+    var parts: [String] = []
+    while true {
+      if let root, mount === root.mount, inode === root.inode { break }
+      if inode === mount.root {
+        guard let parent = mount.parent, let mountpoint = mount.mountpoint else { break }
+        (mount, inode) = (parent, mountpoint)
+        continue
+      }
+      guard let parent = inode.parent else {
+        parts.insert(inode.name + " (deleted)", at: 0)
+        break
+      }
+      parts.append(inode.name)
+      inode = parent
+    }
+    if parts.isEmpty { return "/" }
+    var text = ""
+    for part in parts.reversed() {
+      text += "/"
+      text += part
+    }
+    return text
+  }
+
+  /// The path of an inode below the root of its file system, as mountinfo's fourth field has it.
+  func pathText(inFileSystem inode: Inode) -> String {
+    if inode is NamespaceInode { return inode.name }
+    var parts: [String] = []
+    var here = inode
+    while let parent = here.parent {
+      parts.append(here.name)
+      here = parent
+    }
+    return parts.isEmpty ? "/" : parts.reversed().map { "/" + $0 }.joined()
+  }
+}
