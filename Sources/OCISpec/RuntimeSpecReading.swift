@@ -71,7 +71,7 @@ enum SpecReader {
       return exact
     case .double(let value):
       if let exact = T(exactly: value) { return exact }
-      if T.self == UInt64.self, value >= 18446744073709551615.0, value < 18446744073709553000.0 { return T.max }
+      if T.self == UInt64.self, value == 18_446_744_073_709_551_616 { return T.max }
       throw Invalid("", value == value.rounded() ? "\(value) is out of range" : "\(value) is not a whole number")
     default: throw mismatch("a number", json)
     }

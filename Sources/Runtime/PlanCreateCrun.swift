@@ -12,7 +12,7 @@ extension PlanBuilder {
     if cgroups.layout.version != .unified { enterCgroups(.container) }
     moveInterfaces()
     act(as: .container, .finalize)
-    raiseLoopbackByIoctl()
+    raiseLoopbackAsCrun()
     setSysctls()
     isolateMounts()
     try moveMounts()
@@ -153,12 +153,12 @@ extension PlanBuilder {
     }
   }
 
-  private mutating func raiseLoopbackByIoctl() {
+  private mutating func raiseLoopbackAsCrun() {
     guard linux.isNew(.network) else { return }
     add(
-      .netlink(operation: "SIOCSIFFLAGS", attributes: ["IFLA_IFNAME": "lo", "flags": "IFF_UP"]),
-      "A new network namespace has only lo, and that is down (crun: an ioctl, no netlink)",
-      failing: .context("ioctl SIOCSIFFLAGS"))
+      .netlink(operation: "RTM_NEWLINK", attributes: ["IFLA_IFNAME": "lo", "flags": "IFF_UP"]),
+      "A new network namespace has only lo, and that is down",
+      failing: .context("send RTM_NEWLINK"))
   }
 
   private mutating func isolateMounts() {

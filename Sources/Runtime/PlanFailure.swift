@@ -16,6 +16,12 @@ extension Plan {
     }
   }
 
+  /// The message when hook `index` was executed and ended as `reason` says.
+  public func message(_ index: Int, hook reason: String) -> String {
+    guard case .context(let context) = steps[index].failure else { return reason }
+    return flavour == .runc ? framed(steps[index], "\(context): \(reason)") : "\(context): \(reason)"
+  }
+
   private func runcMessage(_ step: Step, _ errno: Errno) -> String {
     var text = Plan.error(step.call, errno)
     switch step.failure {
@@ -25,6 +31,12 @@ extension Plan {
     case .mounting(let source, let destination):
       text = "error mounting \"\(source)\" to rootfs at \"\(destination)\": \(text)"
     }
+    return framed(step, text)
+  }
+
+  /// What runc puts around an error, by the process that met it.
+  private func framed(_ step: Step, _ error: String) -> String {
+    var text = error
     guard operation == .create || operation == .exec else { return text }
     switch step.role {
     case .runtime where step.phase == .limits || step.phase == .hooks:

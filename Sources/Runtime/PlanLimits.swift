@@ -265,7 +265,8 @@ extension PlanBuilder {
     if shares >= 262_144 { return 10_000 }
     let l = Logarithm.log2(Double(shares))
     let exponent = (l * l + 125 * l) / 612 - 7.0 / 34
-    return UInt64(Logarithm.exp10(exponent).rounded(.up))
+    // What is a whole number but for the last digits of a double is meant to be one.
+    return UInt64((Logarithm.exp10(exponent) * (1 - 1e-12)).rounded(.up))
   }
 
   /// blkio weight of v1 (10 to 1000) as io.weight of v2 (1 to 10000).

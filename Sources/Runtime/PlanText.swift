@@ -80,6 +80,7 @@ extension KernelCall {
         if value.isEmpty { continue }
         let isPath = ["path", "target", "to"].contains(member.key)
         parts.append("\(member.key)=\(isInRoot && isPath ? "{root}" : "")\(value)")
+        if isPath { isInRoot = false }
       case .array(let values):
         let names = values.map { $0.string ?? $0.text }
         if !names.isEmpty { parts.append("\(member.key)=" + shortened(names)) }

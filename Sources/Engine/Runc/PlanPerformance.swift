@@ -11,6 +11,8 @@ struct PlanPerformance {
   let context: TraceContext
   /// The processes by role; 0 where there is none (yet).
   private var pids: (runtime: Int, parent: Int, child: Int, container: Int, exec: Int)
+  /// The clock of hooks' timeouts.
+  var world: (any World)?
   /// What the container's process inherits.
   var stdio: ProcessStdio?
   /// What `state.json` will hold.
@@ -67,22 +69,49 @@ struct PlanPerformance {
 
   private enum Last { case done, refused, skipped }
 
-  /// Performs every step.
-  mutating func run(_ plan: Plan) throws(Refusal) {
+  /// Where a plan has got to.
+  private struct Progress {
+    var next = 0
     var last = Last.done
     var refused: Set<Int> = []
-    for (index, step) in plan.steps.enumerated() {
-      guard holds(step, last, refused) else {
-        last = .skipped
+  }
+
+  /// Performs every step. A hook is waited for; what it says by its exit status counts as the step's result.
+  mutating func run(_ plan: Plan) async throws(Refusal) {
+    var progress = Progress()
+    while let hook = try advance(plan, &progress) {
+      guard case .hook(_, _, _, _, let timeout) = plan.steps[progress.next - 1].call else { continue }
+      if let message = await end(of: hook, timeout: timeout) {
+        throw Refusal(
+          step: progress.next - 1, errno: .EIO, message: plan.message(progress.next - 1, hook: message))
+      }
+    }
+  }
+
+  /// Performs a plan that has no hooks.
+  mutating func runAtOnce(_ plan: Plan) throws(Refusal) {
+    var progress = Progress()
+    while try advance(plan, &progress) != nil {}
+  }
+
+  /// Performs steps up to the next hook, whose process is the answer; nil at the end of the plan.
+  private mutating func advance(_ plan: Plan, _ progress: inout Progress) throws(Refusal) -> Int? {
+    while progress.next < plan.steps.count {
+      let index = progress.next
+      let step = plan.steps[index]
+      progress.next += 1
+      guard holds(step, progress.last, progress.refused) else {
+        progress.last = .skipped
         continue
       }
       do {
         let result = try perform(step, plan)
+        progress.last = .done
         if let role = step.creates {
           self[role] = result
           if role == .container || role == .exec, let stdio { kernel.attach(stdio, to: result) }
         }
-        last = .done
+        if case .hook = step.call, result > 0 { return result }
       } catch {
         switch error {
         case .notFound(let file, let errno, let inPath):
@@ -91,11 +120,29 @@ struct PlanPerformance {
           guard step.tolerates.contains(errno) else {
             throw Refusal(step: index, errno: errno, message: plan.message(index, errno))
           }
-          last = .refused
-          refused.insert(index)
+          progress.last = .refused
+          progress.refused.insert(index)
         }
       }
     }
+    return nil
+  }
+
+  /// Waits for a hook; what is wrong with how it ended, in Go's words, nil when nothing is.
+  private func end(of hook: Int, timeout: Int?) async -> String? {
+    let (kernel, runtime) = (kernel, pids.runtime)
+    let killer = timeout.flatMap { seconds in
+      world?.spawn { [world] in
+        guard (try? await world?.sleep(UInt64(clamping: seconds) &* Duration64.second)) != nil else { return }
+        _ = try? kernel.perform(.kill(pid: hook, signal: 9), as: runtime)
+      }
+    }
+    let status = await kernel.wait(hook)
+    killer?.cancel()
+    if let timeout, status == 137 { return "hook ran past specified timeout of \(timeout).0s" }
+    if status == 0 { return nil }
+    return status > 128
+      ? "signal: \(status - 128), stdout: , stderr: " : "exit status \(status), stdout: , stderr: "
   }
 
   private mutating func holds(_ step: Step, _ last: Last, _ refused: Set<Int>) -> Bool {

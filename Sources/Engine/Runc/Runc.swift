@@ -61,7 +61,10 @@ public final class Runc: RuntimeCLI {
         status: 1, stdout: error.printsUsage ? "Incorrect Usage.\n\n" : "", stderr: error.message + "\n")
     }
     guard flavour.verbs.contains(command.verb) else { return unknown(command) }
-    let pid = kernel.spawnPart(flavour.rawValue, arguments: command.argv)
+    let pid =
+      command.caller == 0
+      ? kernel.spawnPart(flavour.rawValue, arguments: command.argv)
+      : kernel.spawnPart(flavour.rawValue, arguments: command.argv, parent: command.caller)
     defer { kernel.endPart(pid) }
     let execution = Execution(command: command, arguments: arguments, context: TraceContext.current, pid: pid)
     do {
@@ -101,15 +104,15 @@ public final class Runc: RuntimeCLI {
     default: try arguments.expect(verb, flavour.rawValue, exactly: 1)
     }
     switch verb {
-    case "create": return try create(execution)
+    case "create": return try await create(execution)
     case "run": return try await run(execution)
-    case "start": return try start(execution)
+    case "start": return try await start(execution)
     case "exec": return try await exec(execution)
-    case "kill": return try kill(execution)
+    case "kill": return try await kill(execution)
     case "delete": return try await delete(execution)
-    case "pause": return try pause(execution)
-    case "resume": return try resume(execution)
-    case "update": return try update(execution)
+    case "pause": return try await pause(execution)
+    case "resume": return try await resume(execution)
+    case "update": return try await update(execution)
     case "state": return try state(execution)
     case "list": return try list(execution)
     case "ps": return try ps(execution)
@@ -289,6 +292,7 @@ public final class Runc: RuntimeCLI {
   func performance(_ execution: Execution, _ record: RuncRecord? = nil) -> PlanPerformance {
     var performance = PlanPerformance(
       kernel: kernel, tap: tap, context: execution.context, runtime: execution.pid)
+    performance.world = world
     if let record {
       performance[.container] = record.facts.programPID
       if record.facts.programPID != record.facts.pid { performance[.child] = record.facts.pid }

@@ -6,8 +6,8 @@ import Seams
 
 /// `create`, `run` and `exec`: what brings processes into being.
 extension Runc {
-  func create(_ execution: Execution) throws -> RuntimeResult {
-    let record = try make(execution, detaches: true)
+  func create(_ execution: Execution) async throws -> RuntimeResult {
+    let record = try await make(execution, detaches: true)
     writePIDFile(execution, record.facts.pid)
     return RuntimeResult(pid: record.facts.pid)
   }
@@ -15,9 +15,9 @@ extension Runc {
   /// `create` and `start` in one; without `--detach` the runtime waits for the end and takes everything down.
   func run(_ execution: Execution) async throws -> RuntimeResult {
     let detaches = execution.arguments.has("detach")
-    let record = try make(execution, detaches: detaches)
+    let record = try await make(execution, detaches: detaches)
     writePIDFile(execution, record.facts.pid)
-    try launch(record, execution)
+    try await launch(record, execution)
     if detaches { return RuntimeResult(pid: record.facts.pid) }
     let status = await kernel.wait(record.facts.pid)
     if !execution.arguments.has("keep") { try await destroy(record, execution, kills: false) }
@@ -38,7 +38,7 @@ extension Runc {
   }
 
   /// A container, up to the sleep of its process at the FIFO.
-  private func make(_ execution: Execution, detaches: Bool) throws(Failure) -> RuncRecord {
+  private func make(_ execution: Execution, detaches: Bool) async throws(Failure) -> RuncRecord {
     let (arguments, pid, id) = (execution.arguments, execution.pid, execution.id)
     let bundle = arguments["bundle"].flatMap { $0.isEmpty ? nil : $0 } ?? "/"
     let config = try document(execution, bundle)
@@ -75,7 +75,7 @@ extension Runc {
     let (unfinished, flavour) = (facts, flavour)
     performance.state = { RuncRecord.stateJSON(unfinished, created: created, flavour: flavour, pid: $0) }
     performance.user = (config.process?.env ?? [], config.process?.user.uid ?? 0)
-    do { try performance.run(plan) } catch {
+    do { try await performance.run(plan) } catch {
       undo(performance, facts)
       throw Failure(error.message)
     }
@@ -111,7 +111,7 @@ extension Runc {
         .runtime, .cleanup, .rmdir(path: directory), "The name is free again", condition: .exists(directory),
         tolerates: .any))
     // Every step tolerates every refusal.
-    try? performance.run(Plan(.delete, flavour, steps))
+    try? performance.runAtOnce(Plan(.delete, flavour, steps))
   }
 
   func writePIDFile(_ execution: Execution, _ pid: Int) {
@@ -152,7 +152,7 @@ extension Runc {
     var performance = performance(execution)
     performance.stdio = execution.command.stdio
     performance.user = (process.env, process.user.uid)
-    do { try performance.run(plan) } catch {
+    do { try await performance.run(plan) } catch {
       guard case .execve = plan.steps[error.step].call else {
         bury(performance)
         throw Failure(error.message)
@@ -174,7 +174,7 @@ extension Runc {
         Step(.runtime, .cleanup, .kill(pid: pid, signal: 9), "It will not become a program", tolerates: .any))
       steps.append(Step(.runtime, .cleanup, .wait(pid: pid), "… and is buried", tolerates: .any))
     }
-    try? performance.run(Plan(.delete, flavour, steps))
+    try? performance.runAtOnce(Plan(.delete, flavour, steps))
   }
 
   /// The process of `exec`: `process.json`, or the container's own with what the flags say.

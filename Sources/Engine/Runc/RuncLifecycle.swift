@@ -6,21 +6,21 @@ import Seams
 
 /// `start`, `kill`, `delete`, `pause`, `resume`, `update`: what happens to a container that was created.
 extension Runc {
-  func start(_ execution: Execution) throws -> RuntimeResult {
+  func start(_ execution: Execution) async throws -> RuntimeResult {
     let record = try container(execution)
     let status = status(record, as: execution.pid)
     guard status == .created else { throw Failure(words.cannotStart(record.id, status.rawValue)) }
-    try launch(record, execution)
+    try await launch(record, execution)
     return RuntimeResult()
   }
 
   /// Lets the sleeping process go. When its program cannot be executed after all, that is the container's failure and not
   /// that of `start`, which has nothing to wait for: the process complains on its own stderr and ends.
-  func launch(_ record: RuncRecord, _ execution: Execution) throws(Failure) {
+  func launch(_ record: RuncRecord, _ execution: Execution) async throws(Failure) {
     let plan = Plan.start(record.facts, flavour: flavour)
     var performance = performance(execution, record)
     performance.program = record.program ?? lookedUpAgain(record, performance)
-    do { try performance.run(plan) } catch {
+    do { try await performance.run(plan) } catch {
       let step = plan.steps[error.step]
       guard step.role == .container else {
         if step.phase == .hooks { stop(record, performance) }
@@ -64,7 +64,7 @@ extension Runc {
   /// A poststart hook failed: the container must not run.
   private func stop(_ record: RuncRecord, _ performance: PlanPerformance) {
     var performance = performance
-    try? performance.run(Plan.kill(record.facts, signal: 9, flavour: flavour))
+    try? performance.runAtOnce(Plan.kill(record.facts, signal: 9, flavour: flavour))
   }
 
   /// railcar's init is no program of the image: it waits for the container's process and ends as that ended.
@@ -78,7 +78,7 @@ extension Runc {
 
   // MARK: kill
 
-  func kill(_ execution: Execution) throws -> RuntimeResult {
+  func kill(_ execution: Execution) async throws -> RuntimeResult {
     let record = try container(execution)
     let text = execution.arguments.operands.count > 1 ? execution.arguments.operands[1] : "SIGTERM"
     guard let signal = Signals.number(text) else {
@@ -90,21 +90,21 @@ extension Runc {
       if flavour == .railcar { return RuntimeResult() }
       throw Failure(words.notRunning(record.id))
     }
-    try perform(
+    try await perform(
       Plan.kill(record.facts, signal: signal, members: privatePIDs ? [] : members(record), flavour: flavour), record,
       execution)
     // A process that is frozen by cgroup v1 does not even die.
     if signal == 9, record.facts.cgroups.layout.version != .unified, status(record, as: execution.pid) == .paused {
-      try? perform(Plan.resume(record.facts, flavour: flavour), record, execution)
+      try? await perform(Plan.resume(record.facts, flavour: flavour), record, execution)
     }
     return RuntimeResult()
   }
 
   func members(_ record: RuncRecord) -> [Int] { kernel.members(cgroup: record.facts.cgroups.members).sorted() }
 
-  private func perform(_ plan: Plan, _ record: RuncRecord, _ execution: Execution) throws(Failure) {
+  private func perform(_ plan: Plan, _ record: RuncRecord, _ execution: Execution) async throws(Failure) {
     var performance = performance(execution, record)
-    do { try performance.run(plan) } catch {
+    do { try await performance.run(plan) } catch {
       // Between the look and the call it may have ended.
       if error.errno == .ESRCH, plan.operation == .kill { throw Failure(words.notRunning(record.id)) }
       throw Failure(error.message)
@@ -140,22 +140,23 @@ extension Runc {
     let facts = record.facts
     let privatePIDs = facts.config.linux?.isNew(.pid) ?? false
     if kills, status(record, as: execution.pid) == .paused, facts.cgroups.layout.version != .unified {
-      try? perform(Plan.resume(facts, flavour: flavour), record, execution)
+      try? await perform(Plan.resume(facts, flavour: flavour), record, execution)
     }
     let leftover = privatePIDs ? [] : members(record)
     if kills, hasInit(record) || !leftover.isEmpty {
       var performance = performance(execution, record)
-      try? performance.run(Plan.kill(facts, signal: 9, members: leftover, flavour: flavour))
+      try? performance.runAtOnce(Plan.kill(facts, signal: 9, members: leftover, flavour: flavour))
       try await end(of: record)
     }
     // The last processes may still be on their way out of the cgroup.
     for attempt in 0..<5 where !kernel.members(cgroup: facts.cgroups.members).isEmpty {
       try await world.sleep(Duration64.millisecond * (10 << UInt64(attempt)))
     }
+    let plan = Plan.delete(facts, flavour: flavour)
     var performance = performance(execution, record)
-    do { try performance.run(Plan.delete(facts, flavour: flavour)) } catch {
-      if error.step < 0 { return }
-      if Plan.delete(facts, flavour: flavour).steps[error.step].phase == .hooks { forget(facts.stateDirectory) }
+    do { try await performance.run(plan) } catch {
+      // When a hook complains, all the rest is gone already.
+      if plan.steps[error.step].phase == .hooks { forget(facts.stateDirectory) }
       throw Failure("unable to destroy container: \(error.message)")
     }
     forget(facts.stateDirectory)
@@ -172,32 +173,34 @@ extension Runc {
 
   // MARK: pause, resume, update
 
-  func pause(_ execution: Execution) throws -> RuntimeResult {
+  func pause(_ execution: Execution) async throws -> RuntimeResult {
     let record = try container(execution)
     switch status(record, as: execution.pid) {
-    case .running, .created: try perform(Plan.pause(record.facts, flavour: flavour), record, execution)
+    case .running, .created: try await perform(Plan.pause(record.facts, flavour: flavour), record, execution)
     default: throw Failure(words.notRunning(record.id))
     }
     return RuntimeResult()
   }
 
-  func resume(_ execution: Execution) throws -> RuntimeResult {
+  func resume(_ execution: Execution) async throws -> RuntimeResult {
     let record = try container(execution)
     guard status(record, as: execution.pid) == .paused else { throw Failure(words.notPaused(record.id)) }
-    try perform(Plan.resume(record.facts, flavour: flavour), record, execution)
+    try await perform(Plan.resume(record.facts, flavour: flavour), record, execution)
     return RuntimeResult()
   }
 
-  func update(_ execution: Execution) throws -> RuntimeResult {
+  func update(_ execution: Execution) async throws -> RuntimeResult {
     var record = try container(execution)
     let change = try change(execution)
     let old = record.facts.config.linux?.resources ?? RuntimeSpec.Resources()
     let resources = Runc.merge(old, change)
     let plan: Plan
     do { plan = try Plan.update(record.facts, resources, flavour: flavour) } catch { throw Failure(error.message) }
-    do { try perform(plan, record, execution) } catch {
+    do { try await perform(plan, record, execution) } catch {
       // What was written already is written back: a half-changed container would be neither old nor new.
-      if let back = try? Plan.update(record.facts, old, flavour: flavour) { try? perform(back, record, execution) }
+      if let back = try? Plan.update(record.facts, old, flavour: flavour) {
+        try? await perform(back, record, execution)
+      }
       throw error
     }
     var linux = record.facts.config.linux ?? RuntimeSpec.Linux()

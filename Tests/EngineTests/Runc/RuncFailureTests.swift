@@ -213,4 +213,64 @@ struct RuncFailureTests {
     #expect(result.stderr == "error running poststart hook #0: fork/exec /bin/hook: no such file or directory\n")
     #expect(fixture.kernel.status(of: pid) != .running)
   }
+
+  @Test("Hooks are executed in their order, each by its side, and waited for")
+  func hooks() async throws {
+    let fixture = RuncFixture()
+    var config = RuncFixture.config()
+    let hook: JSON = [["path": "/bin/hook"]]
+    config["hooks"] = [
+      "prestart": hook, "createRuntime": hook, "createContainer": hook, "startContainer": hook, "poststart": hook,
+      "poststop": hook,
+    ]
+    let pid = try #require(try await fixture.create("c1", config).pid)
+    #expect(fixture.kernel.state.withLock { $0.hooks } == ["prestart", "createRuntime", "createContainer"])
+    _ = try await fixture.run("start", ["c1"])
+    _ = try await fixture.run("delete", ["--force", "c1"])
+    #expect(
+      fixture.kernel.state.withLock { $0.hooks } == [
+        "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
+      ])
+    let performers = fixture.kernel.calls.compactMap { call -> (String, Bool)? in
+      if case .hook(let stage, _, _, _, _) = call.call { (stage, call.pid == pid) } else { nil }
+    }
+    #expect(performers.filter { $0.1 }.map(\.0) == ["createContainer", "startContainer"])
+  }
+
+  @Test("A hook that fails, or takes too long, fails create and leaves nothing behind")
+  func failingHook() async throws {
+    var config = RuncFixture.config()
+    config["hooks"] = ["createRuntime": [["path": "/bin/a"], ["path": "/bin/b", "timeout": 1]]]
+    for (status, reason) in [
+      (3 as Int?, "#0: exit status 3, stdout: , stderr: "), (137, "#0: signal: 9, stdout: , stderr: "),
+    ] {
+      let fixture = RuncFixture()
+      fixture.kernel.state.withLock { $0.hookStatus = status }
+      #expect(
+        try await fixture.create("c1", config).stderr
+          == "runc create failed: unable to start container process: error during container init: "
+          + "error running createRuntime hook \(reason)\n")
+      #expect(fixture.kernel.alive().isEmpty)
+      #expect(!fixture.kernel.exists(fixture.cgroup))
+    }
+    let fixture = RuncFixture()
+    config["hooks"] = ["createRuntime": [["path": "/bin/b", "timeout": 1]]]
+    fixture.kernel.state.withLock { $0.hookStatus = nil }
+    #expect(
+      try await fixture.create("c1", config).stderr.hasSuffix("hook #0: hook ran past specified timeout of 1.0s\n"))
+    #expect(!fixture.kernel.exists(fixture.cgroup))
+  }
+
+  @Test("A runtime that nobody has installed")
+  func unknownRuntime() async throws {
+    let table = RuntimeTable(["runc": RuncFixture().runc])
+    #expect(
+      try await table.execute(
+        RuntimeCommand(runtime: "/usr/bin/runc", verb: "--version", globalArguments: [], arguments: [])
+      ).status == 0)
+    await #expect(throws: EngineError(.notFound, "exec: \"kata\": executable file not found in $PATH")) {
+      try await table.execute(
+        RuntimeCommand(runtime: "kata", verb: "create", globalArguments: [], arguments: ["c1"]))
+    }
+  }
 }

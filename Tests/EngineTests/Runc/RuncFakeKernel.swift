@@ -41,6 +41,9 @@ final class RuncFakeKernel: ContainerKernel, HostFiles {
     var waiters: [Int: [CheckedContinuation<Int, Never>]] = [:]
     var stdio: [Int: ProcessStdio] = [:]
     var diesOnExec = false
+    /// How hooks end; nil: they go on until they are killed.
+    var hookStatus: Int? = 0
+    var hooks: [String] = []
   }
   let state = Mutex(State())
 
@@ -161,6 +164,12 @@ final class RuncFakeKernel: ContainerKernel, HostFiles {
     case .chroot:
       let cwd = state.processes[pid]?.cwd ?? "/"
       state.processes[pid]?.root = cwd
+    case .hook(let stage, _, _, _, _):
+      state.next += 1
+      state.hooks.append(stage)
+      state.processes[state.next] = Process(parent: pid, isPart: true)
+      if let status = state.hookStatus { end(state.next, status, &state) }
+      return .success(state.next)
     case .exit(let status): end(pid, Int(status), &state)
     case .wait(let child):
       guard let process = state.processes[child], process.parent == pid, process.exit != nil else {
