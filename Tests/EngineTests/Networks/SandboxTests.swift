@@ -147,6 +147,15 @@ import Testing
     #expect(docker.host.resolve("web", pid: 1) == ["172.18.0.2", "172.18.0.4"])
   }
 
+  @Test func aLinkIsANameForOneContainerOnly() async throws {
+    let docker = try await docker([["Name": "n1"]])
+    _ = try await docker.networks.connect(sandbox("db", mode: "n1", pid: 1))
+    _ = try await docker.networks.connect(sandbox("web", mode: "n1", pid: 2, [("n1", ["Links": ["db:Store"]])]))
+    #expect(docker.host.resolve("store", pid: 2) == ["172.18.0.2"])
+    #expect(docker.host.resolve("store.n1", pid: 2) == ["172.18.0.2"])
+    #expect(docker.host.resolve("store", pid: 1) == nil)
+  }
+
   @Test func namesGoOnAfterTheDaemonHasBeenStartedAnew() async throws {
     let docker = try await docker([["Name": "n1"]])
     _ = try await docker.networks.connect(sandbox("web", mode: "n1", pid: 1))

@@ -236,8 +236,11 @@ final class DockerdFakeContainerd: ContainerdAPI {
       state.leases[delete.id] = nil
       return Empty()
     case let list as Leases.List:
-      let wanted = list.filters.first?.split(separator: ".", maxSplits: 1).last.map(String.init) ?? ""
-      return Leases.List.Answer(ids: state.leases.filter { $0.value[wanted] != nil }.keys.sorted())
+      guard list.filters == ["labels.\"moby/prune.images\""] else {
+        throw EngineError(.invalidArgument, "filters: parse error")
+      }
+      return Leases.List.Answer(
+        ids: state.leases.filter { $0.value["moby/prune.images"] != nil }.keys.sorted())
     case is Leases.AddResource: return Empty()
     case is ContainerdVersion.Version: return ContainerdVersion.Version.Answer(version: "v2.2.0", revision: "abc123")
     default: throw EngineError(.notImplemented, "\(type(of: operation))")

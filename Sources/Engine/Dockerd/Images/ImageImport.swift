@@ -30,7 +30,8 @@ extension ImageService {
     let rest = url[separator.upperBound...]
     let host = rest.prefix { $0 != "/" && $0 != "?" }
     let path = rest.dropFirst(host.count).prefix { $0 != "?" }
-    guard !host.isEmpty, url.hasPrefix("http://") || url.hasPrefix("https://") else {
+    guard !host.isEmpty else { throw EngineError(.unknown, "Get \"\(url)\": http: no Host in request URL") }
+    guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
       throw EngineError(.unknown, "Get \"\(url)\": unsupported protocol scheme \"\(url[..<separator.lowerBound])\"")
     }
     let response = try await daemon.registry.send(

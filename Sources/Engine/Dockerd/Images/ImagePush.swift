@@ -65,7 +65,7 @@ extension ImageService {
         }
       }
       if let missing {
-        out.aux(["ContentMissing": true, "Desc": target.json])
+        out.aux(["contentMissing": true, "desc": target.json])
         throw EngineError(.notFound, "content digest \(missing): not found")
       }
 

@@ -263,7 +263,7 @@ struct ImageStore: Sendable {
 
   /// What interrupted pulls left under leases is given up (`image prune`).
   func pruneLeases() async throws {
-    let ids = try await call(Leases.List(filters: ["labels.moby/prune.images"])).ids
+    let ids = try await call(Leases.List(filters: ["labels.\"moby/prune.images\""])).ids
     for (index, id) in ids.enumerated() {
       _ = try await found { try await call(Leases.Delete(id: id, sync: index == ids.count - 1)) }
     }

@@ -96,20 +96,30 @@ struct NetworkTable: Sendable {
 
   mutating func removeSandbox(_ container: String) -> SandboxRecord? { sandboxes.removeValue(forKey: container) }
 
-  /// The addresses that `name` has for a container: `web`, an alias, a short id, or `web.frontend` with the network's
-  /// name behind; nil when its networks know none.
+  /// The addresses that `name` has for a container: `web`, an alias, a short id, a link of its own, or `web.frontend`
+  /// with the network's name behind; nil when its networks know none.
   func resolve(_ name: String, for container: String) -> [String]? {
     guard let sandbox = sandboxes[container] else { return nil }
     var name = name.lowercased()
     if name.last == "." { name.removeLast() }
     for endpoint in sandbox.endpoints where endpoint.dnsNames != nil {
-      if let addresses = names[endpoint.networkID]?[name] { return addresses }
+      if let addresses = names[endpoint.networkID]?[Self.target(of: name, endpoint)] { return addresses }
     }
     for endpoint in sandbox.endpoints where endpoint.dnsNames != nil {
       let suffix = "." + endpoint.networkName.lowercased()
       guard name.hasSuffix(suffix) else { continue }
-      if let addresses = names[endpoint.networkID]?[String(name.dropLast(suffix.count))] { return addresses }
+      let short = Self.target(of: String(name.dropLast(suffix.count)), endpoint)
+      if let addresses = names[endpoint.networkID]?[short] { return addresses }
     }
     return nil
+  }
+
+  /// What `name` is a link to (`Links`: `db:database`), else itself.
+  private static func target(of name: String, _ endpoint: EndpointState) -> String {
+    for link in endpoint.settings["Links"]?.strings ?? [] {
+      let parts = link.split(separator: ":", maxSplits: 1)
+      if parts.count == 2, parts[1].lowercased() == name { return parts[0].lowercased() }
+    }
+    return name
   }
 }
