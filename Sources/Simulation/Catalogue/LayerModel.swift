@@ -80,9 +80,12 @@ final class LayerModel: Sendable {
       tarHash.update(tar)
       packedHash.update(packed)
     }
+    // Tiny layers (a script, a configuration file) may come out a little larger than the genuine ones: a descriptor
+    // never claims less than there is.
+    let claimed = own == nil ? compressed : LayerModel.scaled(compressed, platform)
     return Blob(
       diffID: Digest(sha256Digest: tarHash.finalize()), digest: Digest(sha256Digest: packedHash.finalize()),
-      size: own == nil ? compressed : LayerModel.scaled(compressed, platform), common: common.packed, own: packed)
+      size: max(claimed, Int64(common.packed.count + packed.count)), common: common.packed, own: packed)
   }
 
   /// Machine code is not equally dense everywhere; per mille of amd64.
