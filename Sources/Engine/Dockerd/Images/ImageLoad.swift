@@ -150,7 +150,7 @@ struct ImageArchive {
   }
 
   private mutating func read(layout index: [UInt8], _ files: [String: [UInt8]]) throws {
-    for (path, content) in files where path.hasPrefix("blobs/") {
+    for (path, content) in files.sorted(by: { $0.key < $1.key }) where path.hasPrefix("blobs/") {
       let parts = path.split(separator: "/")
       guard parts.count == 3, let digest = Digest("\(parts[1]):\(parts[2])") else { continue }
       try add(content, digest)
