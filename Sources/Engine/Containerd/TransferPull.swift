@@ -149,9 +149,10 @@ struct TransferPull: Sendable {
       if let error = failure.error { throw error }
       return isWanted
     } catch {
+      let first = failure.error ?? error
       fetching.cancel()
       await fetching.value
-      throw failure.error ?? error
+      throw first
     }
   }
 

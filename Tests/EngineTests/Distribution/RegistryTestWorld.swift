@@ -37,6 +37,7 @@ final class RegistryTestWorld: World, TaskExecutor {
     try Task.checkCancellation()
   }
 
+  @discardableResult
   func spawn(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
     Task(executorPreference: self, operation: body)
   }
