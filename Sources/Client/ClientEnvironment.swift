@@ -32,6 +32,12 @@ public protocol ClientEnvironment: Sendable {
   var files: any ClientFiles { get }
   /// `~/.docker/config.json`: credentials and preferences.
   var configuration: any ClientConfigurationStore { get }
+  /// The same surroundings with another daemon (`docker -H tcp://…`); nil when nothing listens there.
+  func connecting(to host: String) -> (any ClientEnvironment)?
+}
+
+extension ClientEnvironment {
+  public func connecting(to host: String) -> (any ClientEnvironment)? { nil }
 }
 
 /// Standard output or standard error.
