@@ -2,26 +2,65 @@ import Handoff
 
 /// Facts about parties in plain words.
 public enum Parties {
-  /// What a party is, in one sentence.
-  public static func about(_ party: Party) -> String {
-    switch party.rawValue {
-    case "client": "the docker command line, or anything else that speaks the Docker Engine API"
-    case "dockerd": "Docker's daemon: takes requests, and keeps containers' settings, networks, volumes and logs"
-    case "containerd": "the daemon that does the work with images, snapshots and containers' life cycle"
-    case "shim": "one small process a container: holds its streams, waits for its end"
-    case "runc": "the OCI runtime of reference: prepares a container with system calls, and is gone"
-    case "crun": "an OCI runtime in C: the same work in less time and memory"
-    case "railcar": "an OCI runtime in Rust, by Oracle; archived in 2020"
-    case "kernel": "Linux: namespaces, cgroups, mounts, capabilities"
-    case "registry": "where images come from and go to"
-    case "crictl": "a client of the Kubernetes Container Runtime Interface"
-    case "crio": "CRI-O: the daemon that Kubernetes can use in containerd's place"
-    case "conmon": "the monitor of a container under CRI-O and podman"
-    case "podman": "a container engine without a daemon"
-    case "ctr": "containerd's own client"
-    case "agent": "the Fargate agent"
-    case "libcontainer": "the library inside the old docker daemon that became runC"
-    default: "another part of the stack"
-    }
+  /// What a party is, in one phrase: in English, or in Portuguese when `language` begins with `pt`.
+  public static func about(_ party: Party, language: String = "en") -> String {
+    let texts = about[party.rawValue] ?? ("another part of the stack", "outra peça da pilha")
+    return language.hasPrefix("pt") ? texts.portuguese : texts.english
   }
+
+  /// The parties that have a text of their own.
+  static var known: [String] { about.keys.sorted() }
+
+  private static let about: [String: (english: String, portuguese: String)] = [
+    "client": (
+      "the docker command line, or anything else that speaks the Docker Engine API",
+      "a linha de comando docker, ou qualquer outro que fale a Docker Engine API"
+    ),
+    "dockerd": (
+      "Docker's daemon: takes requests, and keeps containers' settings, networks, volumes and logs",
+      "o daemon do Docker: recebe pedidos e cuida de configurações, redes, volumes e logs dos contêineres"
+    ),
+    "containerd": (
+      "the daemon that does the work with images, snapshots and containers' life cycle",
+      "o daemon que faz o trabalho com imagens, snapshots e o ciclo de vida dos contêineres"
+    ),
+    "shim": (
+      "one small process a container: holds its streams, waits for its end",
+      "um pequeno processo por contêiner: segura seus fluxos e espera seu fim"
+    ),
+    "runc": (
+      "the OCI runtime of reference: prepares a container with system calls, and is gone",
+      "o runtime OCI de referência: prepara um contêiner com chamadas de sistema e some"
+    ),
+    "crun": (
+      "an OCI runtime in C: the same work in less time and memory",
+      "um runtime OCI em C: o mesmo trabalho com menos tempo e memória"
+    ),
+    "railcar": (
+      "an OCI runtime in Rust, by Oracle; archived in 2020",
+      "um runtime OCI em Rust, da Oracle; arquivado em 2020"
+    ),
+    "kernel": (
+      "Linux: namespaces, cgroups, mounts, capabilities", "o Linux: namespaces, cgroups, montagens, capabilities"
+    ),
+    "registry": ("where images come from and go to", "de onde as imagens vêm e para onde vão"),
+    "crictl": (
+      "a client of the Kubernetes Container Runtime Interface",
+      "um cliente da Container Runtime Interface do Kubernetes"
+    ),
+    "crio": (
+      "CRI-O: the daemon that Kubernetes can use in containerd's place",
+      "CRI-O: o daemon que o Kubernetes pode usar no lugar do containerd"
+    ),
+    "conmon": (
+      "the monitor of a container under CRI-O and podman", "o monitor de um contêiner sob CRI-O e podman"
+    ),
+    "podman": ("a container engine without a daemon", "um motor de contêineres sem daemon"),
+    "ctr": ("containerd's own client", "o cliente do próprio containerd"),
+    "agent": ("the Fargate agent", "o agente do Fargate"),
+    "libcontainer": (
+      "the library inside the old docker daemon that became runC",
+      "a biblioteca dentro do antigo daemon docker que virou o runC"
+    ),
+  ]
 }
