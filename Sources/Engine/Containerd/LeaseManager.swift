@@ -15,8 +15,8 @@ final class LeaseManager: Sendable {
   }
   private struct State {
     var leases: [String: Lease] = [:]
-    /// How many of them end by themselves.
-    var expiring = 0
+    /// Those that end by themselves, and when.
+    var expiring: [String: UInt64] = [:]
   }
   private let core: ContainerdCore
   private let graph: ResourceGraph
@@ -54,7 +54,7 @@ final class LeaseManager: Sendable {
       guard let lease: Lease = try? value.decode() else { continue }
       state.withLock { state in
         state.leases[id] = lease
-        if lease.expires != nil { state.expiring += 1 }
+        state.expiring[id] = lease.expires
       }
       graph.replace([], with: lease.resources.compactMap { resource($0) })
     }
@@ -76,7 +76,7 @@ final class LeaseManager: Sendable {
     try state.withLock { state in
       guard state.leases[id] == nil else { throw alreadyExists("lease \"\(id)\"") }
       state.leases[id] = lease
-      if lease.expires != nil { state.expiring += 1 }
+      state.expiring[id] = lease.expires
     }
     try core.store.put(bucket, id, lease)
     return id
@@ -84,9 +84,8 @@ final class LeaseManager: Sendable {
 
   func delete(_ id: String) throws {
     let lease = state.withLock { state in
-      let lease = state.leases.removeValue(forKey: id)
-      if lease?.expires != nil { state.expiring -= 1 }
-      return lease
+      state.expiring[id] = nil
+      return state.leases.removeValue(forKey: id)
     }
     guard let lease else { throw notFound("lease \"\(id)\"") }
     try core.store.remove(bucket, id)
@@ -102,10 +101,10 @@ final class LeaseManager: Sendable {
 
   /// Ends leases whose time is over.
   func expire() {
-    guard state.withLock({ $0.expiring > 0 }) else { return }
-    let now = core.world.unixTime
-    let over = state.withLock { state in
-      state.leases.values.filter { $0.expires.map { $0 <= now } ?? false }.map(\.id).sorted()
+    let over = state.withLock { state -> [String] in
+      if state.expiring.isEmpty { return [] }
+      let now = core.world.unixTime
+      return state.expiring.filter { $0.value <= now }.map(\.key).sorted()
     }
     for id in over { try? delete(id) }
   }

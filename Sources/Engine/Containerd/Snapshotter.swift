@@ -24,8 +24,14 @@ final class Snapshotter: Sendable {
     var children: [String: Int] = [:]
     /// Keys whose folders are being made.
     var reserved: Set<String> = []
-    /// Active snapshots and views by their mounts.
-    var mounted: [[MountRecord]: String] = [:]
+    /// Active snapshots and views by their mounts; views of one parent may have the same.
+    var mounted: [[MountRecord]: [String]] = [:]
+
+    mutating func unmounted(_ mounts: [MountRecord], _ key: String) {
+      guard var keys = mounted[mounts] else { return }
+      keys.removeAll { $0 == key }
+      mounted[mounts] = keys.isEmpty ? nil : keys
+    }
   }
   private let namespace: String
   private let core: ContainerdCore
@@ -119,7 +125,7 @@ final class Snapshotter: Sendable {
     state.withLock { state in
       state.reserved.remove(key)
       state.snapshots[key] = snapshot
-      if let mounts { state.mounted[mounts] = key }
+      if let mounts { state.mounted[mounts, default: []].append(key) }
     }
   }
 
@@ -192,7 +198,7 @@ final class Snapshotter: Sendable {
 
   /// The active snapshot or view that `mounts` show.
   func snapshot(mountedAs mounts: [MountRecord]) -> Snapshot? {
-    state.withLock { state in state.mounted[mounts].flatMap { state.snapshots[$0] } }
+    state.withLock { state in state.mounted[mounts]?.last.flatMap { state.snapshots[$0] } }
   }
 
   func commit(_ key: String, as name: String, labels: [String: String] = [:]) async throws {
@@ -213,7 +219,7 @@ final class Snapshotter: Sendable {
           name: name, parent: active.info.parent, kind: .committed, labels: labels, createdAt: now, updatedAt: now),
         id: active.id, parents: active.parents, size: usage.bytes, inodes: usage.inodes)
       state.snapshots[key] = nil
-      state.mounted[mounts] = nil
+      state.unmounted(mounts, key)
       state.snapshots[name] = committed
       return committed
     }
@@ -237,7 +243,7 @@ final class Snapshotter: Sendable {
     }
     if snapshot.info.kind != .committed {
       let mounts = mounts(snapshot)
-      state.withLock { $0.mounted[mounts] = nil }
+      state.withLock { $0.unmounted(mounts, key) }
     }
     graph.vanish(.snapshot(key), referringTo: references(snapshot))
     try core.store.remove(bucket, key)

@@ -70,7 +70,7 @@ public struct SnapshotChange: Sendable, Hashable, Codable {
 public protocol SnapshotDriver: Sendable {
   /// Makes the folders of a new active snapshot (or view) on top of `parents`, nearest first.
   func create(_ id: Int, parents: [Int]) async throws
-  /// What to mount to see the snapshot. The same arguments give the same mounts, different ids different ones.
+  /// What to mount to see the snapshot. The same arguments give the same mounts; no two active snapshots have the same.
   func mounts(_ id: Int, parents: [Int], readOnly: Bool) -> [MountRecord]
   func remove(_ id: Int) async throws
   /// Bytes and inodes of this snapshot alone.
