@@ -1,7 +1,8 @@
 import JSONTree
 
 extension RuntimeSpec {
-  /// `linux.resources`: what the container's cgroup limits (config-linux.md, "Control groups"); also what `update` reads.
+  /// `linux.resources`: what the container's cgroup limits (config-linux.md, "Control groups"); also what `update`
+  /// reads.
   /// Nil is always "say nothing of it".
   public struct Resources: Sendable, Hashable {
     public var devices: [DeviceCgroup] = []

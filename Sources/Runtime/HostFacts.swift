@@ -32,7 +32,8 @@ public struct AssumedHost: HostFacts, Sendable {
 
 /// How a host's cgroups are mounted.
 public struct CgroupLayout: Sendable, Hashable {
-  /// cgroups(7): v1 has a hierarchy a controller, `unified` is v2, `hybrid` is v1 with an additional v2 without controllers.
+  /// cgroups(7): v1 has a hierarchy a controller, `unified` is v2, `hybrid` is v1 with an additional v2 without
+  /// controllers.
   public enum Version: String, Sendable, Hashable { case v1, hybrid, unified }
   public var version: Version
   /// `/sys/fs/cgroup`.

@@ -91,7 +91,8 @@ public struct DeviceRule: Sendable, Hashable {
 /// Paths are as the calling process sees them at that moment. Inside a root file system that is not yet pivoted to they
 /// are `KernelPath`s with a root, so that Linux resolves them with openat2(2) RESOLVE_IN_ROOT, and never by string.
 public enum KernelCall: Sendable, Hashable {
-  /// clone3(2): a child in new namespaces. The result is its pid (the host's number). `siblings`: CLONE_PARENT, the child
+  /// clone3(2): a child in new namespaces. The result is its pid (the host's number). `siblings`: CLONE_PARENT, the
+  /// child
   /// becomes one of the caller's parent. `cgroup`: CLONE_INTO_CGROUP, the folder of cgroup v2 that it starts in.
   case clone(namespaces: [NamespaceKind], siblings: Bool = false, cgroup: String? = nil)
   /// unshare(2).
@@ -124,7 +125,8 @@ public enum KernelCall: Sendable, Hashable {
   case unmount(target: KernelPath, flags: [String])
   /// Copies what is below `source` into `target` (tmpfs with `tmpcopyup`).
   case copyTree(source: KernelPath, target: KernelPath)
-  /// pivot_root(2). With `.` for both (runc, crun), the old root comes to lie over the new one; `mount("", ".", MS_REC |
+  /// pivot_root(2). With `.` for both (runc, crun), the old root comes to lie over the new one; `mount("", ".", MS_REC
+  /// |
   /// MS_SLAVE)` and `umount2(".", MNT_DETACH)`, which follow, mean that old root.
   case pivotRoot(new: String, old: String)
   case chroot(path: String)
@@ -134,7 +136,8 @@ public enum KernelCall: Sendable, Hashable {
   case setsid
   /// ioctl TIOCSCTTY and the new pts: the controlling terminal.
   case setControllingTerminal
-  /// A pseudo-terminal of the devpts at `ptmx` for the calling process: posix_openpt(3), dup3(2) to 0, 1 and 2; the other
+  /// A pseudo-terminal of the devpts at `ptmx` for the calling process: posix_openpt(3), dup3(2) to 0, 1 and 2; the
+  /// other
   /// end goes over the console socket. The process's stdio (`ContainerKernel.attach`) becomes the terminal's far end.
   /// The result is the terminal's number n: `/dev/pts/n`.
   case openTerminal(ptmx: String)
@@ -161,7 +164,8 @@ public enum KernelCall: Sendable, Hashable {
   /// A netlink request in the process's network namespace: `RTM_SETLINK` lo up.
   case netlink(operation: String, attributes: [String: String])
   /// Opens the exec FIFO (made by `mknod` with kind `p`) for writing; the process sleeps here between `create` and
-  /// `start`: the answer comes at once, the process only counts as sleeping.
+  /// `start`: the answer comes at once, the process only counts as sleeping. The path is the host's: the process opens
+  /// again, through /proc/self/fd, a descriptor that it has inherited (O_PATH), and its own root does not matter.
   case openFIFO(path: String)
   /// Opens the exec FIFO for reading: who sleeps at its other end goes on (its `execve` is performed next).
   /// EAGAIN when nobody sleeps there.

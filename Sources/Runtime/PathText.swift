@@ -1,5 +1,5 @@
-/// Paths as text. Only for paths whose components nobody else can exchange meanwhile: cgroups, the state directory, names
-/// to compare. What lies in a container's root is resolved by the kernel (`KernelPath`).
+/// Paths as text. Only for paths whose components nobody else can exchange meanwhile: cgroups, the state directory,
+/// names to compare. What lies in a container's root is resolved by the kernel (`KernelPath`).
 enum PathText {
   /// Go's path.Clean: no empty components, no `.`, `..` resolved by text; `/` cannot be left.
   static func clean(_ path: String) -> String {

@@ -1,11 +1,11 @@
 import JSONTree
 
-/// What a runtime is about to ask of the kernel, in order: plain data, which can be printed, explained, compared, counted
-/// and tested without a kernel.
+/// What a runtime is about to ask of the kernel, in order: plain data, which can be printed, explained, compared,
+/// counted and tested without a kernel.
 ///
-/// Whoever performs it keeps a process for each `Role`, and goes through the steps from the first to the last. A step may
-/// be skipped (`condition`), may be refused without harm (`tolerates`), and otherwise ends the plan with the words of its
-/// `failure`. Where the role changes between two steps, a real runtime has its processes wait for one another.
+/// Whoever performs it keeps a process for each `Role`, and goes through the steps from the first to the last. A step
+/// may be skipped (`condition`), may be refused without harm (`tolerates`), and otherwise ends the plan with the words
+/// of its `failure`. Where the role changes between two steps, a real runtime has its processes wait for one another.
 public struct Plan: Sendable, Hashable {
   public var operation: PlanOperation
   public var flavour: RuntimeFlavour
@@ -28,8 +28,8 @@ public enum PlanOperation: String, Sendable, Hashable, CaseIterable {
 public enum Role: String, Sendable, Hashable, CaseIterable {
   /// The runtime itself, in the host's namespaces.
   case runtime
-  /// `runc init`, nsexec's stage 0 (`runc:[0:PARENT]`): spawns the next two and writes their id maps. In crun and railcar
-  /// the first child, where there is more than one.
+  /// `runc init`, nsexec's stage 0 (`runc:[0:PARENT]`): spawns the next two and writes their id maps. In crun and
+  /// railcar the first child, where there is more than one.
   case parent
   /// nsexec's stage 1 (`runc:[1:CHILD]`): joins and makes the namespaces.
   case child

@@ -9,7 +9,8 @@ public struct CgroupPaths: Sendable, Hashable {
 
   public init(layout: CgroupLayout, inner: String) { (self.layout, self.inner) = (layout, inner) }
 
-  /// From `cgroupsPath` of config.json. Absolute: below the hierarchies' roots. Relative: below the runtime's own cgroup
+  /// From `cgroupsPath` of config.json. Absolute: below the hierarchies' roots. Relative: below the runtime's own
+  /// cgroup
   /// (v1) or beside it (v2). Empty: named after the container.
   init(_ cgroupsPath: String, id: String, layout: CgroupLayout, systemd: Bool) throws(PlanError) {
     self.layout = layout

@@ -57,7 +57,8 @@ extension PlanBuilder {
     let folder = PathText.parent(options.executable)
     add(
       .other(name: "fsopen", arguments: ["fsname": "overlay", "flags": "FSOPEN_CLOEXEC"]),
-      "A process in the container could write to the runtime's binary through /proc/self/exe: it gets it through an overlay without an upper layer"
+      "A process in the container could write to the runtime's binary through /proc/self/exe: it gets an "
+        + "overlay without an upper layer"
     )
     add(
       .other(
@@ -143,11 +144,13 @@ extension PlanBuilder {
     add(.wait(pid: 0), "… and is buried too", tolerating: .gone, binding: .pidOf(.parent))
   }
 
-  /// setns(2): first all but the user namespace, which might take the right to join the others.
+  /// In which order namespaces are joined: the user namespace might take the right to join the others, and the mount
+  /// namespace hides their paths (nsexec opens them all beforehand, which comes to the same).
+  static let joinOrder: [NamespaceKind] = [.ipc, .uts, .network, .pid, .cgroup, .time, .user, .mount]
+
   private mutating func joinNamespaces() {
     let joined = linux.namespaces.filter { !$0.path.isEmpty }
-    let order: [NamespaceKind] = [.ipc, .uts, .network, .pid, .mount, .cgroup, .time, .user]
-    for kind in order {
+    for kind in PlanBuilder.joinOrder {
       guard let namespace = joined.first(where: { $0.type == kind }) else { continue }
       add(
         .setns(kind, path: namespace.path), "A namespace that exists already is joined",
@@ -285,10 +288,18 @@ extension PlanBuilder {
 
   mutating func saveState() {
     phase = .state
+    saveNotes("state.json", .state, failing: .context("unable to store init state"))
+  }
+
+  /// A file of the state directory.
+  mutating func saveNotes(_ name: String, _ binding: Step.Binding, failing: Step.Failure) {
+    let path = KernelPath(PathText.join(options.stateDirectory, name))
     add(
-      .writeFile(path: KernelPath(PathText.join(options.stateDirectory, "state.json")), contents: ""),
-      "What the later verbs must know: pid, cgroups, namespaces", failing: .context("unable to store init state"),
-      binding: .state)
+      .createFile(path: path, mode: 0o600), "The runtime's notes, for the later verbs", tolerating: .exists,
+      failing: failing)
+    add(
+      .writeFile(path: path, contents: binding == .state ? "" : "{pid}"),
+      "What the later verbs must know: pid, cgroups, namespaces", failing: failing, binding: binding)
   }
 
   private mutating func dropPrivileges() {

@@ -480,9 +480,6 @@ extension PlanBuilder {
 
   private mutating func saveCrunState() {
     act(as: .runtime, .state)
-    add(
-      .writeFile(path: KernelPath(PathText.join(options.stateDirectory, "status")), contents: ""),
-      "What the later verbs must know: pid, cgroup, bundle", failing: .context("cannot write status file"),
-      binding: .state)
+    saveNotes("status", .state, failing: .context("cannot write status file"))
   }
 }

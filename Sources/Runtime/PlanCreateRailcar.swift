@@ -33,9 +33,7 @@ extension PlanBuilder {
         failing: .context("fork"), creates: .container)
     }
     act(as: .runtime, .state)
-    add(
-      .writeFile(path: KernelPath(PathText.join(options.stateDirectory, "state.json")), contents: ""),
-      "What the later verbs must know (in the original: config.json and init.pid)", binding: .state)
+    saveNotes("state.json", .state, failing: .plain)
     act(as: .container, .start)
     lookUpProgram()
     phase = .start
@@ -132,7 +130,9 @@ extension PlanBuilder {
         tolerating: .exists, failing: .context("failed to init rootfs"))
     }
     makeDevices(.context("failed to init rootfs"))
-    add(.unlink(path: inRoot("/dev/ptmx")), "An image's ptmx is of no use here", tolerating: .missing)
+    add(
+      .unlink(path: inRoot("/dev/ptmx")), "An image's ptmx is of no use here", if: .exists(inRoot("/dev/ptmx")),
+      tolerating: .missing)
     add(
       .symlink(target: "pts/ptmx", path: inRoot("/dev/ptmx")), "New terminals come from the container's own devpts",
       failing: .context("failed to init rootfs"))

@@ -2,7 +2,8 @@ import JSONTree
 import OCISpec
 
 extension Plan {
-  /// The plan of `exec`: a process of the host enters the container's namespaces, gives up every privilege the container
+  /// The plan of `exec`: a process of the host enters the container's namespaces, gives up every privilege the
+  /// container
   /// must not have, and only then becomes the program.
   ///
   /// `options` are those of `exec`; `--cap`, `--user` and the like are in `process` already.
@@ -89,10 +90,9 @@ extension PlanBuilder {
     return cgroups.unified.map { PathText.join($0, subCgroup) }
   }
 
-  /// setns(2) into every namespace that the container has, the user namespace last.
+  /// setns(2) into every namespace that the container has.
   private mutating func join(_ pid: Int) {
-    let order: [NamespaceKind] = [.ipc, .uts, .network, .pid, .mount, .cgroup, .time, .user]
-    for kind in order where has(kind) {
+    for kind in PlanBuilder.joinOrder where has(kind) {
       add(
         .setns(kind, path: "/proc/\(pid)/ns/\(kind.procName)"), "Into the container's namespaces, one by one",
         failing: .context("failed to setns into \(kind.procName) namespace"))

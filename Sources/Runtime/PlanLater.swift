@@ -33,9 +33,8 @@ extension Plan {
       b.add(
         .writeFIFO(path: container.trigger), "A zero byte into the socket at which the process waits is the trigger",
         failing: .context("failed to open trigger-socket"))
-      b.add(
-        .writeFile(path: KernelPath(PathText.join(container.stateDirectory, "process.pid")), contents: "{pid}"),
-        "The program's pid, which is not the init's", binding: .pidOf(.container))
+      b.phase = .state
+      b.saveNotes("process.pid", .pidOf(.container), failing: .plain)
     }
     b.act(as: .container, .hooks)
     if flavour != .railcar {

@@ -276,7 +276,8 @@ extension PlanBuilder {
   }
 }
 
-/// Two functions of libm, since this target links nothing but the standard library. Both are exact to 1e-12 in the range
+/// Two functions of libm, since this target links nothing but the standard library. Both are exact to 1e-12 in the
+/// range
 /// in which they are used.
 enum Logarithm {
   /// For positive, normal numbers.

@@ -333,7 +333,9 @@ extension PlanBuilder {
     let failing = Step.Failure.context("configuring container /dev: error creating device nodes")
     makeDevices(failing)
     let ptmx = Step.Failure.context("configuring container /dev: error setting up ptmx")
-    add(.unlink(path: inRoot("/dev/ptmx")), "An image's ptmx is of no use here", tolerating: .missing, failing: ptmx)
+    add(
+      .unlink(path: inRoot("/dev/ptmx")), "An image's ptmx is of no use here", if: .exists(inRoot("/dev/ptmx")),
+      tolerating: .missing, failing: ptmx)
     add(
       .symlink(target: "pts/ptmx", path: inRoot("/dev/ptmx")), "New terminals come from the container's own devpts",
       failing: ptmx)

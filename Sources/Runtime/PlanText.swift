@@ -68,7 +68,8 @@ extension Step.Condition {
 }
 
 extension KernelCall {
-  /// The call with its arguments in one line: `mount(source=proc, target={root}/proc, type=proc, flags=MS_NOSUID|MS_NODEV)`.
+  /// The call with its arguments in one line: `mount(source=proc, target={root}/proc, type=proc,
+  /// flags=MS_NOSUID|MS_NODEV)`.
   /// `{root}` is the container's root, within which the path is resolved.
   public var text: String {
     var parts: [String] = []

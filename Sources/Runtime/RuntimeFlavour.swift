@@ -1,12 +1,14 @@
-/// Which OCI runtime's way of asking the kernel a plan follows. They end in the same container and go there differently.
+/// Which OCI runtime's way of asking the kernel a plan follows. They end in the same container and go there
+/// differently.
 public enum RuntimeFlavour: String, Sendable, Hashable, CaseIterable {
-  /// opencontainers/runc: executes itself again as `runc init`, whose C part (nsexec) goes through three processes before
-  /// the Go part builds the container.
+  /// opencontainers/runc: executes itself again as `runc init`, whose C part (nsexec) goes through three processes
+  /// before the Go part builds the container.
   case runc
   /// containers/crun: one program in C, no re-exec, one clone where it can be, mounts by the new mount API.
   case crun
-  /// oracle/railcar: Rust, of 2018, OCI 1.0 only; an init process of its own is the container's PID 1, and `start` pulls a
-  /// trigger over a unix socket.
+  /// oracle/railcar: Rust, of 2018, OCI 1.0 only; an init process of its own is the container's PID 1, and `start`
+  /// pulls
+  /// a trigger over a unix socket.
   case railcar
 
   /// The flavour of an executable, by its name: `/usr/bin/crun` is crun; what is unknown is runc.

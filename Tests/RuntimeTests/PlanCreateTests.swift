@@ -76,7 +76,8 @@ struct PlanCreateTests {
     }
     for path in config.linux?.maskedPaths ?? [] { expected += ["container mount \(path)", "container mount \(path)"] }
     expected += [
-      "runtime write /run/runc/c1/state.json", "container seccomp", "container close_range", "container chdir",
+      "runtime openat", "runtime write /run/runc/c1/state.json", "container seccomp", "container close_range",
+      "container chdir",
       "container prctl", "container prctl", "container setgroups", "container setresgid", "container setresuid",
       "container prctl", "container capset", "container faccessat2", "container openat",
     ]

@@ -3,7 +3,8 @@ import JSONTree
 import Runtime
 import Seams
 
-/// Performs plans against a kernel: keeps the process of each role, looks at conditions, fills in what only now is known,
+/// Performs plans against a kernel: keeps the process of each role, looks at conditions, fills in what only now is
+/// known,
 /// and records every call as a handoff to the kernel.
 struct PlanPerformance {
   let kernel: any ContainerKernel

@@ -14,7 +14,8 @@ extension Runc {
     return RuntimeResult()
   }
 
-  /// Lets the sleeping process go. When its program cannot be executed after all, that is the container's failure and not
+  /// Lets the sleeping process go. When its program cannot be executed after all, that is the container's failure and
+  /// not
   /// that of `start`, which has nothing to wait for: the process complains on its own stderr and ends.
   func launch(_ record: RuncRecord, _ execution: Execution) async throws(Failure) {
     let plan = Plan.start(record.facts, flavour: flavour)

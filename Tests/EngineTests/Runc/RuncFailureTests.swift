@@ -260,17 +260,4 @@ struct RuncFailureTests {
       try await fixture.create("c1", config).stderr.hasSuffix("hook #0: hook ran past specified timeout of 1.0s\n"))
     #expect(!fixture.kernel.exists(fixture.cgroup))
   }
-
-  @Test("A runtime that nobody has installed")
-  func unknownRuntime() async throws {
-    let table = RuntimeTable(["runc": RuncFixture().runc])
-    #expect(
-      try await table.execute(
-        RuntimeCommand(runtime: "/usr/bin/runc", verb: "--version", globalArguments: [], arguments: [])
-      ).status == 0)
-    await #expect(throws: EngineError(.notFound, "exec: \"kata\": executable file not found in $PATH")) {
-      try await table.execute(
-        RuntimeCommand(runtime: "kata", verb: "create", globalArguments: [], arguments: ["c1"]))
-    }
-  }
 }

@@ -219,9 +219,14 @@ extension KernelState {
 
   /// Opens the exec FIFO and sleeps there.
   fileprivate func sleep(_ process: LinuxProcess, at path: String, reading: Bool) throws(Errno) {
+    // The path is the host's, whatever the process's root is by now: it has inherited a descriptor.
+    current = initProcess
+    defer { current = process }
     let place = try resolve(path)
     guard let fifo = place.inode.fifo else { throw .EINVAL }
-    try mayRead(place.inode, reading ? .read : .write)
+    current = process
+    // An O_PATH descriptor is opened again (runc); crun's has been open for reading since the runtime made it.
+    if !reading { try mayRead(place.inode, .write) }
     process.sleepsAt = (fifo, reading)
     fifo.sleepers.append(process.pid)
   }

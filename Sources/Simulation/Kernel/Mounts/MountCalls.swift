@@ -261,6 +261,8 @@ extension KernelState {
     }
     guard new.inode === new.mount.root, new.mount.parent != nil else { throw .EINVAL }
     guard isReachable(old, from: new), isReachable(new, from: root) else { throw .EINVAL }
+    // What cannot be taken away is the root, whichever mount that is.
+    if rootMount.isLocked { (new.mount.isLocked, rootMount.isLocked) = (true, false) }
     new.mount.detach()
     rootMount.detach()
     rootMount.attach(to: old.mount, at: old.inode)
