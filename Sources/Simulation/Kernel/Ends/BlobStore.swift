@@ -36,8 +36,10 @@ public final class MemoryBlobStore: BlobStore {
 
   public func writer(_ ref: String) async throws -> any BlobWriter {
     let now = world.unixTime
-    let bytes = state.withLock { state in
-      state.ingests[ref, default: Ingest(startedAt: now, updatedAt: now)].bytes
+    let bytes = state.withLock { state -> [UInt8] in
+      if let known = state.ingests[ref] { return known.bytes }
+      state.ingests[ref] = Ingest(startedAt: now, updatedAt: now)
+      return []
     }
     return MemoryBlobWriter(store: self, ref: ref, resuming: bytes)
   }
@@ -58,7 +60,7 @@ public final class MemoryBlobStore: BlobStore {
     let now = world.unixTime
     let isThere = state.withLock { state -> Bool in
       guard state.ingests[ref] != nil else { return false }
-      body(&state.ingests[ref]!.bytes)
+      body(&state.ingests[ref, default: Ingest(startedAt: now, updatedAt: now)].bytes)
       state.ingests[ref]?.updatedAt = now
       return true
     }

@@ -45,7 +45,11 @@ extension KernelState {
         self, type: type, limit: type == "tmpfs" ? options.size : nil, userNamespace: user)
       fs.inodeLimit = options.inodes
       fs.options = tmpfsOptions(options, data)
-      guard let uid = user.kernelUser(options.uid), let gid = user.kernelGroup(options.gid) else { throw .EINVAL }
+      // The root belongs to who mounts, unless an option says otherwise.
+      let own = (credentials.euid, credentials.egid)
+      guard let uid = options.uid == nil ? own.0 : options.uid.flatMap(user.kernelUser),
+        let gid = options.gid == nil ? own.1 : options.gid.flatMap(user.kernelGroup)
+      else { throw .EINVAL }
       return fs.makeRoot(mode: type == "tmpfs" ? options.mode : 0o755, uid: uid, gid: gid)
     case "overlay": return try makeOverlay(data, user)
     case "proc": return namespaces.pidForChildren.procRoot(self)
@@ -80,8 +84,8 @@ extension KernelState {
     if let size = options.size, data.contains("size=") { shown.append("size=\(size / 1024)k") }
     if let inodes = options.inodes { shown.append("nr_inodes=\(inodes)") }
     if options.mode != 0o1777 { shown.append("mode=\(String(options.mode, radix: 8))") }
-    if options.uid != 0 { shown.append("uid=\(options.uid)") }
-    if options.gid != 0 { shown.append("gid=\(options.gid)") }
+    if let uid = options.uid, uid != 0 { shown.append("uid=\(uid)") }
+    if let gid = options.gid, gid != 0 { shown.append("gid=\(gid)") }
     return shown + ["inode64"]
   }
 

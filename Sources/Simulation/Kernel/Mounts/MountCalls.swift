@@ -170,7 +170,8 @@ extension KernelState {
       mount = bindCopy(from, recursive: recursive)
       for each in recursive ? mount.tree : [mount] { each.flags.formUnion(flags) }
     } else {
-      mount = try makeMount(type: type, source: source, flags: flags, data: data)
+      let isStrict = attributes.contains("MOUNT_ATTR_STRICTATIME") || flags.contains(.noAtime)
+      mount = try makeMount(type: type, source: source, flags: isStrict ? flags : flags.union(.relAtime), data: data)
     }
     if let idMap {
       guard credentials.has(.sysAdmin, in: mount.fs.userNamespace) else { throw .EPERM }

@@ -95,8 +95,9 @@ final class MemoryInode: Inode {
   /// Makes this folder, which is empty, show a layer.
   func stand(on layer: LayerNode) {
     (backing, instance) = (layer.children.isEmpty ? nil : layer, LayerInstance())
-    (mode, uid, gid, modified) = (layer.mode, layer.uid, layer.gid, layer.modified)
     attributes = layer.xattrs
+    // An archive that does not name its root leaves it as it is.
+    if !layer.isImplied { (mode, uid, gid, modified) = (layer.mode, layer.uid, layer.gid, layer.modified) }
   }
 
   /// Lays a layer over what is here already, as unpacking its archive would.
@@ -333,8 +334,8 @@ struct TmpfsOptions {
   var size: Int64?
   var inodes: Int?
   var mode: UInt32 = 0o1777
-  var uid: UInt32 = 0
-  var gid: UInt32 = 0
+  var uid: UInt32?
+  var gid: UInt32?
 
   init(_ data: String, memory: Int64) throws(Errno) {
     for option in data.split(separator: ",") {

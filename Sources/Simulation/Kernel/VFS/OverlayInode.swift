@@ -31,10 +31,11 @@ final class OverlayInode: Inode {
   private let lowers: [Inode]
   private var table = NameTable<OverlayInode>()
 
-  init(_ fs: OverlayFileSystem, upper: Inode?, lowers: [Inode], kind: InodeKind) {
+  /// - Parameter attributes: the inode whose owner and mode count, where it is not the nearest.
+  init(_ fs: OverlayFileSystem, upper: Inode?, lowers: [Inode], kind: InodeKind, attributes: Inode? = nil) {
     (self.upper, self.lowers) = (upper, lowers)
     let shown = upper ?? lowers.first
-    let named = (upper.map { [$0] } ?? []).first { !$0.isImplied } ?? lowers.first { !$0.isImplied } ?? shown
+    let named = attributes ?? shown
     super.init(
       fs: fs, kind: kind, mode: named?.mode ?? 0o755, uid: named?.uid ?? 0, gid: named?.gid ?? 0,
       modified: named?.modified ?? 0)
@@ -68,7 +69,21 @@ final class OverlayInode: Inode {
       }
     }
     guard let first = up ?? below.first else { return nil }
-    return adopt(nameString(name), OverlayInode(overlay, upper: up, lowers: below, kind: first.kind))
+    return adopt(
+      nameString(name),
+      OverlayInode(
+        overlay, upper: up, lowers: below, kind: first.kind,
+        attributes: first.isImplied ? try attributes(of: name, hash) : nil))
+  }
+
+  /// The folder below that a layer means which names only what is in it.
+  private func attributes(of name: Span<UInt8>, _ hash: UInt32) throws(Errno) -> Inode? {
+    for lower in lowers {
+      guard let found = try lower.lookup(name, hash) else { continue }
+      if !found.isDirectory { return nil }
+      if !found.isImplied { return found }
+    }
+    return nil
   }
 
   @discardableResult
