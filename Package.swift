@@ -32,8 +32,7 @@ let package = Package(
     // The ends of trace mode: kernel model, programs, network, registries, virtual clock.
     .target(
       name: "Simulation",
-      dependencies: ["JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Engine"],
-      exclude: ["Machine"]),
+      dependencies: ["JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Engine"]),
     // docker's verbs, flags and output over the Remote API seam.
     .target(name: "Client", dependencies: ["JSONTree", "Archive", "OCISpec", "Seams"]),
     // Why texts, lessons, replay, diagrams, topology.

@@ -17,15 +17,16 @@ public final class DockerStack: SimStack {
 
   public init(_ parts: SimParts) {
     let kernel = parts.kernel
+    let (files, fifos) = (SimHostFiles(kernel), SimFIFOs(kernel))
     let shims = TracedShimLauncher(
       ShimFactory(
-        world: parts.world, runtime: RuntimeTable(parts, caller: .shim), files: kernel, fifos: kernel,
+        world: parts.world, runtime: RuntimeTable(parts, caller: .shim), files: files, fifos: fifos,
         processes: kernel),
       exec: parts.tap(.containerd, .shim, .exec), ttrpc: parts.tap(.containerd, .shim, .ttrpc))
     containerd = Containerd(
       world: parts.world,
       registry: TracedDistributionAPI(parts.registries, tap: parts.tap(.containerd, .registry, .https)), shims: shims,
-      blobs: kernel.blobs, snapshots: kernel.snapshots, files: kernel, fifos: kernel, store: MemoryStateStore())
+      blobs: parts.blobs, snapshots: SimSnapshotDriver(kernel), files: files, fifos: fifos, store: MemoryStateStore())
     var configuration = DaemonConfiguration()
     configuration.defaultRuntime = parts.runtime
     configuration.runtimes = ["io.containerd.runc.v2": "runc"]
@@ -34,7 +35,7 @@ public final class DockerStack: SimStack {
       world: parts.world,
       containerd: TracedContainerdAPI(containerd, tap: parts.tap(.dockerd, .containerd, .grpc)),
       registry: TracedDistributionAPI(parts.registries, tap: parts.tap(.dockerd, .registry, .https)),
-      runtime: RuntimeTable(parts, caller: .dockerd), files: kernel, fifos: kernel, processes: kernel,
+      runtime: RuntimeTable(parts, caller: .dockerd), files: files, fifos: fifos, processes: kernel,
       network: TracedNetworkHost(
         SimNetworkHost(network: parts.network, namespaceOf: { kernel.networkNamespace(of: $0) }),
         tap: parts.tap(.dockerd, .kernel, .syscall)),

@@ -13,7 +13,7 @@ struct RuntimeTable: RuntimeCLI {
     for flavour in RuntimeFlavour.allCases {
       let party = Party(flavour.rawValue)
       let runtime = Runc(
-        flavour: flavour, kernel: parts.kernel, files: parts.kernel, world: parts.world,
+        flavour: flavour, kernel: parts.kernel, files: SimHostFiles(parts.kernel), world: parts.world,
         kernelTap: parts.tap(party, .kernel, .syscall))
       runtimes[flavour.rawValue] = TracedRuntimeCLI(runtime, tap: parts.tap(caller, party, .exec))
     }

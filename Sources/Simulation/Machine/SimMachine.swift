@@ -17,6 +17,7 @@ public final class SimMachine: Sendable {
   public let network: SimNetwork
   public let kernel: SimKernel
   public let registries: RegistryWorld
+  private let blobs: MemoryBlobStore
   private let wire: SimWire
   private let gate: (any StepGate)?
 
@@ -38,6 +39,7 @@ public final class SimMachine: Sendable {
     network = SimNetwork(world: world)
     kernel = SimKernel(world: world, network: network, programs: SimMachine.programs)
     registries = RegistryWorld(world: world)
+    blobs = MemoryBlobStore(world: world)
     state = Mutex(State(stack: stack, runtime: runtime))
     _ = try engine(of: stack)
   }
@@ -76,7 +78,7 @@ public final class SimMachine: Sendable {
     if let engine = state.withLock({ $0.engines[name] }) { return engine }
     let parts = SimParts(
       world: world, recorder: recorder, wire: wire, gate: gate, network: network, kernel: kernel,
-      registries: registries, runtime: runtime)
+      registries: registries, blobs: blobs, runtime: runtime)
     let engine: any SimStack = DockerStack(parts)
     let failure = world.runBlocking { () -> EngineError? in
       do {
@@ -105,7 +107,7 @@ public final class SimMachine: Sendable {
 
   /// The tags of a repository in a simulated registry; nil when it is not there.
   public func registryTags(host: String, repository: String) -> [String]? {
-    registries.tags(host: host, repository: repository)
+    registries.repositories(host).contains(repository) ? registries.tags(host, repository) : nil
   }
 
   /// The header of a trace of this machine.
@@ -125,6 +127,8 @@ public struct SimParts: Sendable {
   public let network: SimNetwork
   public let kernel: SimKernel
   public let registries: RegistryWorld
+  /// containerd's content store: one, whichever stack uses it.
+  public let blobs: MemoryBlobStore
   /// The OCI runtime to begin with.
   public let runtime: String
 
