@@ -39,6 +39,6 @@ struct JSONParserTests {
 
   @Test("a whole number beyond 64 bits becomes a double")
   func largeNumbers() throws {
-    #expect(try JSON(parsing: "18446744073709551615") == .double(18_446_744_073_709_551_615))
+    #expect(try JSON(parsing: "18446744073709551616") == .double(18_446_744_073_709_551_616))
   }
 }
