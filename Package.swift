@@ -6,7 +6,7 @@ import PackageDescription
 let package = Package(
   name: "drydock",
   products: [
-    //SHELL .executable(name: "drydock", targets: ["drydock"])
+    .executable(name: "drydock", targets: ["drydock"])
   ],
   dependencies: [
     // The outermost command line of the executables (docker's own verbs have pflag's grammar, which is ours).
@@ -40,17 +40,15 @@ let package = Package(
       name: "Teaching",
       dependencies: ["JSONTree", "Handoff", .product(name: "Yams", package: "Yams")]),
     .systemLibrary(name: "CReadline"),
-/*SHELL
     // The REPL.
     .target(
       name: "Shell",
-      dependencies: ["CReadline", "JSONTree", "Handoff", "Seams", "Client", "Simulation", "Teaching"]),
+      dependencies: ["CReadline", "JSONTree", "Archive", "OCISpec", "Handoff", "Seams", "Client", "Simulation", "Teaching"]),
     .executableTarget(
       name: "drydock",
       dependencies: [
         "Shell", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-SHELL*/
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive"]),
     .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
@@ -61,7 +59,7 @@ SHELL*/
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(name: "ClientTests", dependencies: ["Client"]),
     .testTarget(name: "TeachingTests", dependencies: ["Teaching"]),
-    //SHELL .testTarget(name: "ShellTests", dependencies: ["Shell"]),
+    .testTarget(name: "ShellTests", dependencies: ["Shell"]),
   ],
   swiftLanguageModes: [.v6]
 )

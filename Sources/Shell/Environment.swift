@@ -35,7 +35,7 @@ extension Environment {
   /// The path of this program, as /proc/self/exe knows it.
   static var executable: String? {
     var buffer = [UInt8](repeating: 0, count: 4096)
-    let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress, $0.count) }
+    let count = buffer.withUnsafeMutableBytes { $0.baseAddress.map { readlink("/proc/self/exe", $0, 4096) } ?? -1 }
     return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
   }
 }

@@ -35,6 +35,7 @@ enum MarkdownText {
       }
     }
     flush()
+    while out.last?.isEmpty == true { out.removeLast() }
     return out.map { spans($0, hasColour: hasColour) }.joined(separator: "\n")
   }
 

@@ -140,10 +140,10 @@ public final class Session {
       speed: speed, onStep: { [unowned self] in stepPrompt() })
   }
 
-  private func face() -> SessionFace {
+  func face(daemon: (any RemoteAPI)? = nil) -> SessionFace {
     let replaying = replaying
     return SessionFace(
-      recorder: machine.recorder, daemon: machine.daemon, world: machine.world,
+      recorder: machine.recorder, daemon: daemon ?? machine.daemon, world: machine.world,
       files: UserFiles(isReadOnly: { replaying.isSet }), configuration: configuration,
       isInteractive: isInteractive && !replaying.isSet, output: output)
   }
@@ -233,7 +233,7 @@ public final class Session {
     copy.output.mute(true)
     for deed in deeds {
       if deed.time > copy.machine.world.now { copy.machine.world.advance(deed.time - copy.machine.world.now) }
-      copy.execute(deed.line, typed: deed.typed)
+      _ = copy.execute(deed.line, typed: deed.typed)
     }
     return copy
   }

@@ -33,7 +33,10 @@ let stackCommands: [SessionCommand] = [
             + suggestion(words[1], among: Topology.stacks) + "; there are \(Topology.stacks.joined(separator: ", "))")
         return 1
       }
-      session.machine.use(stack: words[1])
+      do { try session.machine.use(stack: words[1]) } catch {
+        session.complain("the stack \(words[1]) does not come up: \(error)")
+        return 1
+      }
       session.say(
         clipped(Topology.drawing(stack: words[1], runtime: session.machine.runtime) ?? "", width: session.columns))
       return 0

@@ -91,7 +91,9 @@ struct UserFiles: ClientFiles {
       for child in list(path) { try add(path + "/" + child, as: name + "/" + child, to: &writer, depth: depth + 1) }
     case S_IFLNK:
       var target = [UInt8](repeating: 0, count: 4096)
-      let count = target.withUnsafeMutableBytes { readlink(path, $0.baseAddress, $0.count) }
+      let count = target.withUnsafeMutableBytes { bytes in
+        bytes.baseAddress.map { readlink(path, $0, bytes.count) } ?? -1
+      }
       guard count >= 0 else { throw UserFiles.failure("readlink", path) }
       entry.kind = .symlink
       entry.linkTarget = String(decoding: target[..<count], as: UTF8.self)

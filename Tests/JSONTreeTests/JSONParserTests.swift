@@ -7,7 +7,8 @@ struct JSONParserTests {
     "values of every kind",
     arguments: [
       ("null", JSON.null), ("true", .bool(true)), ("-0", .int(0)), ("9223372036854775807", .int(.max)),
-      ("1.5e3", .double(1500)), ("\"a\\u00e9\\n\\ud83d\\ude00\"", .string("aé\n😀")), (" [ 1 , [] ] ", .array([1, .array([])])),
+      ("1.5e3", .double(1500)), ("\"a\\u00e9\\n\\ud83d\\ude00\"", .string("aé\n😀")),
+      (" [ 1 , [] ] ", .array([1, .array([])])),
       ("{\"b\":1,\"a\":{}}", .object(["b": 1, "a": .object([:])])),
     ])
   func values(text: String, value: JSON) throws {

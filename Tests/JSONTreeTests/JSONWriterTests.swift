@@ -41,6 +41,8 @@ struct JSONWriterTests {
 
   @Test("pretty text indents and keeps the order")
   func pretty() {
-    #expect(JSON.object(["b": .array([1]), "a": .object([:])]).pretty(indent: "  ") == "{\n  \"b\": [\n    1\n  ],\n  \"a\": {}\n}")
+    #expect(
+      JSON.object(["b": .array([1]), "a": .object([:])]).pretty(indent: "  ")
+        == "{\n  \"b\": [\n    1\n  ],\n  \"a\": {}\n}")
   }
 }

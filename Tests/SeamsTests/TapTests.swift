@@ -52,9 +52,11 @@ struct TapTests {
     #expect(calls.map(\.1) == [nil, 1])
   }
 
-  @Test("refusals carry HTTP's status over HTTP and gRPC's code over gRPC", arguments: [
-    (Via.http, 404), (.grpc, 5), (.ttrpc, 5),
-  ])
+  @Test(
+    "refusals carry HTTP's status over HTTP and gRPC's code over gRPC",
+    arguments: [
+      (Via.http, 404), (.grpc, 5), (.ttrpc, 5),
+    ])
   func codes(via: Via, code: Int) async {
     let keeper = Keeper()
     await #expect(throws: EngineError.self) {

@@ -17,7 +17,7 @@ extension ContainerService {
   }
 
   private func receive(_ event: ContainerdEvent) {
-    guard event.topic.hasPrefix("/tasks/"), let id = event.event["container_id"]?.string, let container = registry[id]
+    guard event.topic.hasPrefix("/tasks/"), let id = event.event["containerID"]?.string, let container = registry[id]
     else { return }
     // It is caused by the command that touched the container last.
     let context = TraceContext(cmd: container.withRunning { $0.context.cmd })
@@ -25,8 +25,8 @@ extension ContainerService {
     case "/tasks/exit":
       let process = event.event["id"]?.string ?? id
       let exit = TaskExit(
-        exitCode: event.event["exit_status"]?.int ?? 0,
-        exitedAt: UInt64(clamping: event.event["exited_at"]?.int ?? Int(clamping: event.timestamp)))
+        exitCode: event.event["exitStatus"]?.int ?? 0,
+        exitedAt: UInt64(clamping: event.event["exitedAt"]?.int ?? Int(clamping: event.timestamp)))
       TraceContext.$current.withValue(context) {
         _ = world.spawn { [self] in
           if process == id {
