@@ -43,7 +43,9 @@ let package = Package(
     // The REPL.
     .target(
       name: "Shell",
-      dependencies: ["CReadline", "JSONTree", "Archive", "OCISpec", "Handoff", "Seams", "Client", "Simulation", "Teaching"]),
+      dependencies: [
+        "CReadline", "JSONTree", "Archive", "OCISpec", "Handoff", "Seams", "Client", "Simulation", "Teaching",
+      ]),
     .executableTarget(
       name: "drydock",
       dependencies: [
