@@ -34,7 +34,7 @@ enum Escapes {
       case UInt8(ascii: "v"): out.append(11)
       case UInt8(ascii: "\\"): out.append(next)
       case UInt8(ascii: "c") where style == .echo: return (out, true)
-      case UInt8(ascii: "'"), UInt8(ascii: "\""): 
+      case UInt8(ascii: "'"), UInt8(ascii: "\""):
         if style == .echo { out.append(UInt8(ascii: "\\")) }
         out.append(next)
       case UInt8(ascii: "x"):

@@ -48,10 +48,13 @@ struct RegularExpression: Sendable {
     while index <= text.count {
       matcher.captures = Array(repeating: nil, count: groups + 1)
       var end = 0
-      if matcher.match(root, index, { position, _ in
-        end = position
-        return true
-      }) {
+      if matcher.match(
+        root, index,
+        { position, _ in
+          end = position
+          return true
+        })
+      {
         return Match(range: index..<end, groups: Array(matcher.captures.dropFirst()))
       }
       if matcher.isExhausted { return nil }
@@ -95,13 +98,16 @@ struct RegularExpression: Sendable {
         return false
       case .group(let node, let number):
         let old = captures[number]
-        if match(node, at, { end, matcher in
-          let inner = matcher.captures[number]
-          matcher.captures[number] = at..<end
-          if next(end, &matcher) { return true }
-          matcher.captures[number] = inner
-          return false
-        }) {
+        if match(
+          node, at,
+          { end, matcher in
+            let inner = matcher.captures[number]
+            matcher.captures[number] = at..<end
+            if next(end, &matcher) { return true }
+            matcher.captures[number] = inner
+            return false
+          })
+        {
           return true
         }
         captures[number] = old
@@ -141,11 +147,14 @@ struct RegularExpression: Sendable {
       _ node: Node, _ least: Int, _ most: Int, _ count: Int, _ at: Int, _ next: Continuation
     ) -> Bool {
       if count < most {
-        if match(node, at, { position, matcher in
-          // An empty turn would go on forever.
-          if position == at, count >= least { return false }
-          return matcher.repeated(node, least, most, count + 1, position, next)
-        }) {
+        if match(
+          node, at,
+          { position, matcher in
+            // An empty turn would go on forever.
+            if position == at, count >= least { return false }
+            return matcher.repeated(node, least, most, count + 1, position, next)
+          })
+        {
           return true
         }
       }
@@ -280,7 +289,8 @@ struct RegularExpression: Sendable {
       switch byte {
       case UInt8(ascii: "."): return .any
       case UInt8(ascii: "^") where isExtended || isFirst: return .lineStart
-      case UInt8(ascii: "$") where isExtended || position == text.count || stands(UInt8(ascii: ")")) || stands(UInt8(ascii: "|")):
+      case UInt8(ascii: "$")
+      where isExtended || position == text.count || stands(UInt8(ascii: ")")) || stands(UInt8(ascii: "|")):
         return .lineEnd
       case UInt8(ascii: "["): return try bracket()
       case UInt8(ascii: "\\"):
@@ -325,7 +335,9 @@ struct RegularExpression: Sendable {
         isFirst = false
         if byte == UInt8(ascii: "["), position + 1 < text.count, text[position + 1] == UInt8(ascii: ":") {
           var end = position + 2
-          while end + 1 < text.count, !(text[end] == UInt8(ascii: ":") && text[end + 1] == UInt8(ascii: "]")) { end += 1 }
+          while end + 1 < text.count, !(text[end] == UInt8(ascii: ":") && text[end + 1] == UInt8(ascii: "]")) {
+            end += 1
+          }
           guard end + 1 < text.count else { throw Failure.invalid("Unmatched [, [^, [:, [., or [=") }
           let name = String(decoding: text[(position + 2)..<end], as: UTF8.self)
           let found = GlobPattern.classRanges(name)

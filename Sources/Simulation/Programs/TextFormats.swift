@@ -143,7 +143,8 @@ struct PrintfFormat {
       UInt8(ascii: "o"):
       let value = integer(next())
       text = digits(value, kind, flags, precision)
-    case UInt8(ascii: "f"), UInt8(ascii: "F"), UInt8(ascii: "e"), UInt8(ascii: "g"), UInt8(ascii: "E"), UInt8(ascii: "G"):
+    case UInt8(ascii: "f"), UInt8(ascii: "F"), UInt8(ascii: "e"), UInt8(ascii: "g"), UInt8(ascii: "E"),
+      UInt8(ascii: "G"):
       let word = next() ?? "0"
       let value = Double(trimmed(word)) ?? (integerOrNil(word).map(Double.init) ?? 0)
       if Double(trimmed(word)) == nil, integerOrNil(word) == nil { complaints.append("invalid number '\(word)'") }
@@ -161,7 +162,9 @@ struct PrintfFormat {
     let fill = max(0, width - text.count)
     if flags.contains(UInt8(ascii: "-")) {
       output += text + Array(repeating: 32, count: fill)
-    } else if flags.contains(UInt8(ascii: "0")), kind != UInt8(ascii: "s"), precision == nil || kind == UInt8(ascii: "f") {
+    } else if flags.contains(UInt8(ascii: "0")), kind != UInt8(ascii: "s"),
+      precision == nil || kind == UInt8(ascii: "f")
+    {
       let hasSign = text.first == UInt8(ascii: "-") || text.first == UInt8(ascii: "+")
       output += (hasSign ? [text[0]] : []) + Array(repeating: 48, count: fill) + text.dropFirst(hasSign ? 1 : 0)
     } else {
@@ -275,7 +278,8 @@ extension Shell {
       operands.removeFirst(2)
     }
     guard let format = operands.first else {
-      return try await complain(dialect == .dash ? "usage: printf format [arg ...]" : "usage: printf FORMAT [ARG]...", 2)
+      return try await complain(
+        dialect == .dash ? "usage: printf format [arg ...]" : "usage: printf FORMAT [ARG]...", 2)
     }
     let result = PrintfFormat(format, Array(operands.dropFirst()))
     if let variable {

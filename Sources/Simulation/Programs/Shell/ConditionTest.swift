@@ -31,7 +31,8 @@ struct ConditionTest {
     }
     let value = try or()
     guard position == words.count else {
-      throw position < words.count && words.count > 2 ? ConditionError.unknownOperator(words[position]) : .tooManyArguments
+      throw position < words.count && words.count > 2
+        ? ConditionError.unknownOperator(words[position]) : .tooManyArguments
     }
     return value
   }
@@ -181,7 +182,8 @@ extension Shell {
     if words[0] == "[" {
       guard operands.last == "]" else {
         speaker = nil
-        return try await complain(dialect == .bash ? "[: missing `]'" : dialect == .dash ? "[: missing ]" : "missing ]", 2)
+        return try await complain(
+          dialect == .bash ? "[: missing `]'" : dialect == .dash ? "[: missing ]" : "missing ]", 2)
       }
       operands.removeLast()
     }

@@ -57,7 +57,9 @@ struct GlobPattern: Sendable {
     var isFirst = true
     while i < bytes.count {
       var byte = bytes[i]
-      if byte == UInt8(ascii: "]"), !isFirst, isQuoted?[i] != true { return (.set(ranges, isNegated: isNegated), i + 1) }
+      if byte == UInt8(ascii: "]"), !isFirst, isQuoted?[i] != true {
+        return (.set(ranges, isNegated: isNegated), i + 1)
+      }
       isFirst = false
       if byte == UInt8(ascii: "["), i + 1 < bytes.count, bytes[i + 1] == UInt8(ascii: ":"),
         let end = indexOfClassEnd(bytes, i + 2)

@@ -127,7 +127,8 @@ final class Shell {
       let place = state.isInteractive ? "" : "line \(line): "
       switch error {
       case .incomplete:
-        try await write(2, "\(prefix)\(state.isInteractive ? "" : "line \(line + 1): ")syntax error: unexpected end of file\n")
+        try await write(
+          2, "\(prefix)\(state.isInteractive ? "" : "line \(line + 1): ")syntax error: unexpected end of file\n")
       case .unterminatedQuote:
         try await write(2, "\(prefix)\(place)unexpected EOF while looking for matching `\"'\n")
       case .unexpected(let token, _):
@@ -243,7 +244,8 @@ final class Shell {
     copy.loopDepth = 0
     copy.depth += 1
     let inherited = copy
-    let handled = state.traps.filter { !$0.value.isEmpty && $0.key > 0 }.keys.sorted() + (state.isInteractive ? [2, 15, 3] : [])
+    let handled =
+      state.traps.filter { !$0.value.isEmpty && $0.key > 0 }.keys.sorted() + (state.isInteractive ? [2, 15, 3] : [])
     let ignoresKeys = isBackground && !state.isInteractive
     do {
       return try process.fork(stdio: descriptors) { child in

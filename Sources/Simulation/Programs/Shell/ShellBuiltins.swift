@@ -14,7 +14,9 @@ extension Shell {
 
   /// The builtin of a name, as the dialect has it.
   func builtin(_ name: String) -> Builtin? {
-    if dialect == .dash, ["let", "source", "[[", "declare", "typeset", "shopt", "builtin", "help", "history"].contains(name) {
+    if dialect == .dash,
+      ["let", "source", "[[", "declare", "typeset", "shopt", "builtin", "help", "history"].contains(name)
+    {
       return nil
     }
     if dialect != .bash, ["declare", "typeset", "shopt", "builtin"].contains(name) { return nil }
@@ -332,7 +334,11 @@ extension Shell {
       } else {
         status = dialect == .bash ? 1 : 127
         if isVerbose {
-          if dialect == .bash { try await complain("\(name): not found") } else { try await write(2, "\(name): not found\n") }
+          if dialect == .bash {
+            try await complain("\(name): not found")
+          } else {
+            try await write(2, "\(name): not found\n")
+          }
         }
         continue
       }

@@ -223,7 +223,7 @@ extension Shell {
   func complainAboutProgram(_ name: String, _ error: Errno) async throws -> Int32 {
     let isDirectory = (try? process.stat(name, followLinks: true))?.kind == .directory && name.contains("/")
     switch (dialect, error) {
-    case (.bash, .ENOENT) where name.contains("/"): 
+    case (.bash, .ENOENT) where name.contains("/"):
       return try await complain("\(name): No such file or directory", 127)
     case (.bash, .ENOENT): return try await complain("\(name): command not found", 127)
     case (.bash, _) where isDirectory: return try await complain("\(name): Is a directory", 126)
@@ -256,6 +256,7 @@ extension Shell {
   /// A word as the shell would have to be told it.
   func quoted(_ text: String) -> String {
     let isPlain = !text.isEmpty && text.utf8.allSatisfy { isNameByte($0) || "-./:=@%+,".utf8.contains($0) }
-    return isPlain ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    return isPlain
+      ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
   }
 }

@@ -316,7 +316,8 @@ extension Shell {
       }
       guard let number = Int(text), let source = descriptors[number] else {
         if Int(text) == nil { throw ShellFlow.failed(try await complain("bad fd number", 2)) }
-        let message = dialect == .ash ? "dup2(\(text),\(redirection.fd)): Bad file descriptor" : "\(text): Bad file descriptor"
+        let message =
+          dialect == .ash ? "dup2(\(text),\(redirection.fd)): Bad file descriptor" : "\(text): Bad file descriptor"
         throw ShellFlow.failed(try await complain(message, 1))
       }
       descriptors[redirection.fd] = source

@@ -233,7 +233,9 @@ extension Shell {
       // Text of the word itself splits like any expansion.
       return expanded.map { field in
         var field = field
-        for index in field.glyphs.indices where !field.glyphs[index].isQuoted { field.glyphs[index].isSplittable = true }
+        for index in field.glyphs.indices where !field.glyphs[index].isQuoted {
+          field.glyphs[index].isSplittable = true
+        }
         return field
       }
     }
@@ -252,7 +254,8 @@ extension Shell {
       if isMissing(colon) {
         let fallback =
           dialect == .bash
-          ? "parameter \(colon ? "null or " : "")not set" : "parameter not set\(colon && dialect == .dash ? " or null" : "")"
+          ? "parameter \(colon ? "null or " : "")not set"
+          : "parameter not set\(colon && dialect == .dash ? " or null" : "")"
         let text: String
         if let message { text = try await expandToString(message) } else { text = fallback }
         let old = speaker
@@ -327,7 +330,9 @@ extension Shell {
       let pattern = try await expandToPattern(patternWord)
       let replacement = Array(try await expandToString(with).utf8)
       if anchor == UInt8(ascii: "%") {
-        for start in 0...bytes.count where pattern.matches(bytes[start...]) { return text(bytes[..<start] + replacement) }
+        for start in 0...bytes.count where pattern.matches(bytes[start...]) {
+          return text(bytes[..<start] + replacement)
+        }
         return value
       }
       var result: [UInt8] = []
@@ -461,7 +466,8 @@ extension Shell {
       var index = 0
       let glyphs = field.glyphs
       func isBlank(_ glyph: ShellGlyph) -> Bool {
-        glyph.isSplittable && separators.contains(glyph.byte) && (glyph.byte == 32 || glyph.byte == 9 || glyph.byte == 10)
+        glyph.isSplittable && separators.contains(glyph.byte)
+          && (glyph.byte == 32 || glyph.byte == 9 || glyph.byte == 10)
       }
       func isMark(_ glyph: ShellGlyph) -> Bool {
         glyph.isSplittable && separators.contains(glyph.byte) && !isBlank(glyph)

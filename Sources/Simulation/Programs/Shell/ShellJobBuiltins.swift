@@ -30,7 +30,8 @@ extension Shell {
     for operand in operands {
       guard let signal = operand == "0" || operand == "EXIT" ? 0 : Signals.number(operand) else {
         status = try await complain(
-          dialect == .bash ? "\(operand): invalid signal specification"
+          dialect == .bash
+            ? "\(operand): invalid signal specification"
             : dialect == .dash ? "\(operand): bad trap" : "\(operand): invalid signal specification", 1)
         continue
       }
@@ -134,7 +135,8 @@ extension Shell {
       guard let number = name == "0" ? 0 : Signals.number(name) else {
         speaker = dialect == .ash ? nil : speaker
         return try await complain(
-          dialect == .bash ? "\(name): invalid signal specification"
+          dialect == .bash
+            ? "\(name): invalid signal specification"
             : dialect == .dash ? "invalid signal number or name: \(name)" : "bad signal name '\(name)'", 1)
       }
       signal = number
@@ -142,15 +144,21 @@ extension Shell {
     if operands.first == "--" { operands.removeFirst() }
     guard !operands.isEmpty else {
       speaker = dialect == .ash ? nil : speaker
-      return try await complain(dialect == .ash ? "you need to specify whom to kill" : "usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l [sigspec]", 1)
+      return try await complain(
+        dialect == .ash
+          ? "you need to specify whom to kill"
+          : "usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l [sigspec]", 1)
     }
     var status: Int32 = 0
     for operand in operands {
       speaker = dialect == .ash ? nil : "kill"
       guard let pid = jobPID(operand) else {
         status = try await complain(
-          dialect == .ash ? "invalid number '\(operand)'" : dialect == .dash ? "Illegal number: \(operand)"
-            : "\(operand): arguments must be process or job IDs", 1)
+          dialect == .ash
+            ? "invalid number '\(operand)'"
+            : dialect == .dash
+              ? "Illegal number: \(operand)"
+              : "\(operand): arguments must be process or job IDs", 1)
         continue
       }
       do {

@@ -551,7 +551,9 @@ struct ShellParser {
       } else {
         var inner = ShellParser(body, line: line, dialect: dialect)
         inner.depth = depth
-        document.body = ShellWord(parts: [.doubleQuoted(try inner.parseParts(isDoubleQuoted: true, until: nil, isHere: true))])
+        document.body = ShellWord(parts: [
+          .doubleQuoted(try inner.parseParts(isDoubleQuoted: true, until: nil, isHere: true))
+        ])
       }
     }
   }

@@ -78,7 +78,9 @@ struct ShellProgram: SimProgram {
       index += 1
       if word == "--" { break }
       if word.hasPrefix("--") {
-        guard dialect == .bash else { return .failure(Problem(text: "unrecognized option: \(word.dropFirst(2))", status: 2)) }
+        guard dialect == .bash else {
+          return .failure(Problem(text: "unrecognized option: \(word.dropFirst(2))", status: 2))
+        }
         switch word {
         case "--login": invocation.isLogin = true
         case "--norc", "--noprofile", "--posix", "--restricted": break
@@ -101,7 +103,8 @@ struct ShellProgram: SimProgram {
           if word.hasPrefix("-") { invocation.options.insert(option.letter) }
         default:
           guard "abCefhmnuvx".contains(letter) else {
-            return .failure(Problem(text: dialect == .dash ? "0: Illegal option -\(letter)" : "illegal option -\(letter)", status: 2))
+            return .failure(
+              Problem(text: dialect == .dash ? "0: Illegal option -\(letter)" : "illegal option -\(letter)", status: 2))
           }
           if word.hasPrefix("-") { invocation.options.insert(letter) } else { invocation.options.remove(letter) }
         }
@@ -110,7 +113,11 @@ struct ShellProgram: SimProgram {
     let rest = Array(arguments[min(index, arguments.count)...])
     if wantsCommand {
       guard let command = rest.first else {
-        return .failure(Problem(text: dialect == .dash ? "0: -c requires an argument" : dialect == .bash ? "-c: option requires an argument" : "-c requires an argument", status: 2))
+        return .failure(
+          Problem(
+            text: dialect == .dash
+              ? "0: -c requires an argument"
+              : dialect == .bash ? "-c: option requires an argument" : "-c requires an argument", status: 2))
       }
       invocation.command = command
       if rest.count > 1 { invocation.name = rest[1] }

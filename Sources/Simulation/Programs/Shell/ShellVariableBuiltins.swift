@@ -23,7 +23,9 @@ extension Shell {
       let equals = operand.firstIndex(of: "=")
       let name = String(operand[..<(equals ?? operand.endIndex)])
       guard isName(name) else {
-        let text = dialect == .bash ? "`\(operand)': not a valid identifier" : "\(operand.prefix { $0 != "=" }): bad variable name"
+        let text =
+          dialect == .bash
+          ? "`\(operand)': not a valid identifier" : "\(operand.prefix { $0 != "=" }): bad variable name"
         if dialect == .bash { return try await complain(text, 1) }
         throw ShellFlow.failed(try await complain(text, 2))
       }
@@ -263,7 +265,9 @@ extension Shell {
     func isBlank(_ glyph: ShellGlyph) -> Bool {
       glyph.isSplittable && separators.contains(glyph.byte) && (glyph.byte == 32 || glyph.byte == 9 || glyph.byte == 10)
     }
-    func isMark(_ glyph: ShellGlyph) -> Bool { glyph.isSplittable && separators.contains(glyph.byte) && !isBlank(glyph) }
+    func isMark(_ glyph: ShellGlyph) -> Bool {
+      glyph.isSplittable && separators.contains(glyph.byte) && !isBlank(glyph)
+    }
     func text(_ slice: ArraySlice<ShellGlyph>) -> String { String(decoding: slice.map(\.byte), as: UTF8.self) }
     var rest = line[...]
     if isPlain {
@@ -324,7 +328,8 @@ extension Shell {
       }
       return try await finish("?", 0)
     }
-    let takesValue = position.map { options.index(after: $0) }.map { $0 < options.endIndex && options[$0] == ":" } ?? false
+    let takesValue =
+      position.map { options.index(after: $0) }.map { $0 < options.endIndex && options[$0] == ":" } ?? false
     if takesValue {
       if state.optionOffset < word.count {
         try await assign("OPTARG", String(word[state.optionOffset...]))
