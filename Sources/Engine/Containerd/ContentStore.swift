@@ -146,7 +146,7 @@ final class ContentStore: Sendable {
     guard !operation.ref.isEmpty else { throw invalidArgument("ref must not be empty") }
     guard operation.offset >= 0, operation.total >= 0 else { throw invalidArgument("negative offset or size") }
     try validateLabels(operation.labels)
-    if let expected = operation.expected, find(expected) != nil { throw alreadyExists("content \(expected)") }
+    if let expected = operation.expected, find(expected) != nil { throw try held(expected) }
 
     let writer = try await take(operation.ref, total: operation.total, expected: operation.expected)
     var isDone = false
@@ -210,9 +210,15 @@ final class ContentStore: Sendable {
       throw failedPrecondition("unexpected commit size \(offset), expected \(size)")
     }
     let digest = try await writer.commit(expected)
-    guard find(digest) == nil else { throw alreadyExists("content \(digest)") }
+    guard find(digest) == nil else { throw try held(digest) }
     try enter(digest, size: max(size, offset), labels: labels)
     return digest
+  }
+
+  /// That a blob is here already. The lease in force holds it from now on: whoever wanted to write it needs it.
+  private func held(_ digest: Digest) throws -> EngineError {
+    try leases.hold(.content(digest))
+    return alreadyExists("content \(digest)")
   }
 
   private func enter(_ digest: Digest, size: Int64, labels: [String: String]) throws {

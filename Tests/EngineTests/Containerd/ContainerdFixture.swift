@@ -147,11 +147,11 @@ final class ContainerdTestDriver: SnapshotDriver {
 
   func create(_ id: Int, parents: [Int]) async throws { state.withLock { $0[id] = "" } }
   func mounts(_ id: Int, parents: [Int], readOnly: Bool) -> [MountRecord] {
-    [
+    let lower = "lowerdir=" + parents.map { "/s/\($0)/fs" }.joined(separator: ":")
+    // As with overlayfs, nothing of its own shows in a view.
+    return [
       MountRecord(
-        type: "overlay", source: "overlay",
-        options: (readOnly ? ["ro", "view=\(id)"] : ["upperdir=/s/\(id)/fs"])
-          + ["lowerdir=" + parents.map { "/s/\($0)/fs" }.joined(separator: ":")])
+        type: "overlay", source: "overlay", options: (readOnly ? ["ro"] : ["upperdir=/s/\(id)/fs"]) + [lower])
     ]
   }
   func remove(_ id: Int) async throws { state.withLock { $0[id] = nil } }

@@ -232,6 +232,31 @@ import Testing
         == "lease \"second\": not found")
   }
 
+  @Test func whatIsHereAlreadyIsHeldByWhoWantsToWriteIt() throws {
+    let digest = try write("x")
+    _ = try fixture.call(Leases.Create(id: "l"))
+    let again = Content.Write(ref: "r", data: Blob(Array("x".utf8)), expected: digest, commit: true)
+    #expect(throws: EngineError.self) { try fixture.call(again, lease: "l") }
+    _ = try fixture.call(Snapshots.Cleanup(snapshotter: ""))
+    #expect(try fixture.contents() == [digest])
+    _ = try fixture.call(Leases.Delete(id: "l"))
+    #expect(try fixture.contents().isEmpty)
+  }
+
+  @Test func viewsOfOneParentMayLookAlike() throws {
+    try layer("base", labels: root)
+    let first = try fixture.call(Snapshots.View(snapshotter: "", key: "v1", parent: "base")).mounts
+    let upper = try fixture.call(Snapshots.Prepare(snapshotter: "", key: "rw", parent: "base")).mounts
+    #expect(try fixture.call(Snapshots.View(snapshotter: "", key: "v2", parent: "base")).mounts != upper)
+    _ = try fixture.call(
+      Snapshots.Update(snapshotter: "", info: SnapshotInfo(name: "v1", parent: "", kind: .view, labels: root)))
+    _ = try fixture.call(
+      Snapshots.Update(snapshotter: "", info: SnapshotInfo(name: "rw", parent: "", kind: .view, labels: root)))
+    _ = try fixture.call(Snapshots.Remove(snapshotter: "", key: "v2"))
+    #expect(
+      try fixture.call(Diff.Diff(left: first, right: upper, mediaType: "")).diff.mediaType == MediaType.ociLayerGzip)
+  }
+
   @Test func leasesEndWhenTheirTimeIsOver() throws {
     _ = try fixture.call(Leases.Create(id: "l", labels: ["containerd.io/gc.expire": "2026-01-01T01:00:00+00:30"]))
     try layer("base", lease: "l")
