@@ -44,7 +44,8 @@ let package = Package(
     .target(
       name: "Shell",
       dependencies: [
-        "CReadline", "JSONTree", "Archive", "OCISpec", "Handoff", "Seams", "Client", "Simulation", "Teaching",
+        "CReadline", "JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Client", "Simulation",
+        "Teaching",
       ]),
     .executableTarget(
       name: "drydock",

@@ -15,7 +15,8 @@ struct SessionCommand: Sendable {
   static let all: [String: SessionCommand] = {
     var table: [String: SessionCommand] = [:]
     let groups = [
-      traceCommands, stepCommands, worldCommands, stackCommands, replayCommands, lessonCommands, generalCommands,
+      traceCommands, stepCommands, worldCommands, stackCommands, explainCommands, replayCommands, lessonCommands,
+      generalCommands,
     ]
     for command in groups.joined() { table[command.name] = command }
     return table
