@@ -16,6 +16,7 @@ public final class Session {
   let stepper: Stepper
   let lessons: LessonDesk
   private(set) var machine: SimMachine
+  private let docker = HostDocker()
   private let configuration = SessionConfiguration()
   private let replaying = Flag()
   private var recording: TraceFile?
@@ -51,12 +52,14 @@ public final class Session {
     lessons = LessonDesk(
       library: .standard(),
       progress: LessonProgress(path: options.isInteractive ? LessonProgress.standardPath : nil))
-    machine = try SimMachine(seed: options.seed, stack: options.stack, runtime: options.runtime, gate: stepper)
+    machine = try SimMachine(
+      seed: options.seed, stack: options.stack, runtime: options.runtime, gate: stepper, programs: ["docker": docker])
     attachSinks()
     if let path = options.recordPath, let failure = startRecording(path) { throw TraceError(failure) }
   }
 
   private func attachSinks() {
+    docker.use(face())
     machine.recorder.attach(memory)
     machine.recorder.attach(printer)
     if let recording { machine.recorder.attach(recording) }
@@ -98,6 +101,13 @@ public final class Session {
         return command.run(self, rest)
       }
       return recorded(line, isDeed: !["reset", "undo"].contains(first)) { command.run(self, rest) }
+    }
+    if Words.needsShell(line), first != "docker", !machine.clientNames.contains(first),
+      !DockerCommandLine.isCommand(first), line.contains("docker"),
+      machine.hostHas(program: first) || first == "for" || first == "while"
+    {
+      // A pipe or loop of the host's shell with docker in it.
+      return recorded(line.trimmed, isDeed: true) { self.runOnHost(["sh", "-c", line.trimmed]) }
     }
     let isNamed = first == "docker" || machine.clientNames.contains(first)
     guard isNamed || DockerCommandLine.isCommand(first) else {
@@ -200,7 +210,7 @@ public final class Session {
     let old = machine
     guard
       let fresh = try? SimMachine(
-        seed: options.seed, stack: options.stack, runtime: options.runtime, gate: stepper)
+        seed: options.seed, stack: options.stack, runtime: options.runtime, gate: stepper, programs: ["docker": docker])
     else { return }
     machine = fresh
     configuration.clear()

@@ -28,16 +28,21 @@ public final class SimMachine: Sendable {
   }
   private let state: Mutex<State>
 
-  /// A machine as it stands after booting. `gate` is where `step on` waits. Throws `EngineError` when a part does not
-  /// come up.
-  public init(seed: UInt64, stack: String, runtime: String, gate: (any StepGate)? = nil) throws {
+  /// A machine as it stands after booting. `gate` is where `step on` waits; `programs` are added to the standard ones.
+  /// Throws `EngineError` when a part does not come up.
+  public init(
+    seed: UInt64, stack: String, runtime: String, gate: (any StepGate)? = nil,
+    programs added: [String: any SimProgram] = [:]
+  ) throws {
+    var programs = SimMachine.programs
+    for (name, program) in added { programs.register(name, program) }
     let world = SimWorld(seed: seed)
     (self.seed, self.world, self.gate) = (seed, world, gate)
     recorder = Recorder(clock: { world.now })
     faults = Faults()
     wire = SimWire(world: world, faults: faults)
     network = SimNetwork(world: world)
-    kernel = SimKernel(world: world, network: network, programs: SimMachine.programs)
+    kernel = SimKernel(world: world, network: network, programs: programs)
     registries = RegistryWorld(world: world)
     blobs = MemoryBlobStore(world: world)
     state = Mutex(State(stack: stack, runtime: runtime))

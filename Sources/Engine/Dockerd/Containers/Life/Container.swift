@@ -154,10 +154,11 @@ final class Container: Sendable {
     for waiter in waiters { waiter.notify(report) }
   }
 
-  /// It is gone: all who wait are told.
+  /// It is gone: all who wait are told. What it failed of before is forgotten with it, as moby does.
   func setRemoved() {
     let (waiters, report) = content.withLock { content in
       content.running.isRemoved = true
+      content.record.state.error = ""
       let state = content.record.state
       let all = content.running.stopWaiters + content.running.removeWaiters
       (content.running.stopWaiters, content.running.removeWaiters) = ([], [])
