@@ -33,7 +33,7 @@ enum Nginx {
       Debian.addUser(&set, "nginx", id: 101, home: "/nonexistent")
       Debian.addProcps(&set)
       set.program("usr/bin/curl", "curl", size: 281_600)
-      set.opaque("usr/bin/envsubst", size: 39_640, mode: 0o755)
+      set.program("usr/bin/envsubst", "coreutils", size: 39_640)
       server(&set, version, size: 1_522_440)
       set.opaque("usr/lib/nginx/modules/ngx_http_js_module.so", size: 5_822_656)
       set.opaque("usr/lib/nginx/modules/ngx_http_image_filter_module.so", size: 27_872)
@@ -55,6 +55,7 @@ enum Nginx {
     let install = LayerModel(created, compressed: compressed) { set in
       Alpine.addUser(&set, "nginx", id: 101, home: "/var/cache/nginx")
       set.program("usr/bin/curl", "curl", size: 281_600)
+      set.program("usr/bin/envsubst", "busybox", size: 39_640)
       server(&set, version, size: 1_382_840)
       set.opaque("usr/lib/nginx/modules/ngx_http_js_module.so", size: 4_110_280)
       set.opaque("usr/lib/libs", size: 35_800_400)

@@ -65,6 +65,8 @@ enum Postgres {
     let install = LayerModel(created, compressed: compressed) { set in
       if procps { Debian.addProcps(&set) }
       set.program(folder + "/postgres", "postgres", size: 10_233_856)
+      set.program("usr/local/bin/gosu", "gosu", size: 2_347_008)
+      set.program(folder + "/initdb", "initdb", size: 196_984)
       set.program(folder + "/psql", "psql", size: 758_808)
       set.program(folder + "/pg_isready", "pg_isready", size: 96_200)
       set.text("usr/share/postgresql/version", "PostgreSQL \(version) on \(baseName)\n")
@@ -119,7 +121,7 @@ enum Postgres {
             mkdir -p "$PGDATA"
             chown postgres "$PGDATA"
             chmod 700 "$PGDATA"
-            exec setpriv --reuid=postgres --regid=postgres --clear-groups "$0" "$@"
+            exec gosu postgres "$0" "$@"
         fi
         if [ ! -s "$PGDATA/PG_VERSION" ]; then
             if [ -z "$POSTGRES_PASSWORD" ] && [ "$POSTGRES_HOST_AUTH_METHOD" != "trust" ]; then
@@ -134,25 +136,14 @@ enum Postgres {
                 echo "       https://www.postgresql.org/docs/current/auth-trust.html" >&2
                 exit 1
             fi
-            echo "The files belonging to this database system will be owned by user \\"postgres\\"."
-            echo "This user must also own the server process."
-            echo ""
-            echo "The database cluster will be initialized with locale \\"en_US.utf8\\"."
-            echo "The default database encoding has accordingly been set to \\"UTF8\\"."
-            echo ""
-            echo "fixing permissions on existing directory $PGDATA ... ok"
-            echo "creating subdirectories ... ok"
-            mkdir -p "$PGDATA/base" "$PGDATA/global" "$PGDATA/pg_wal"
-            echo "creating configuration files ... ok"
-            echo "listen_addresses = '*'" > "$PGDATA/postgresql.conf"
-            echo "host all all all ${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}" > "$PGDATA/pg_hba.conf"
-            echo "running bootstrap script ... ok"
-            echo "performing post-bootstrap initialization ... ok"
-            echo "$PG_MAJOR" > "$PGDATA/PG_VERSION"
-            echo "syncing data to disk ... ok"
-            echo ""
-            echo "Success. You can now start the database server."
-            echo ""
+            POSTGRES_USER="${POSTGRES_USER:-postgres}"
+            export POSTGRES_USER
+            POSTGRES_DB="${POSTGRES_DB:-$POSTGRES_USER}"
+            export POSTGRES_DB
+            echo "$POSTGRES_PASSWORD" > /var/run/postgresql/.password
+            initdb --username="$POSTGRES_USER" --pwfile=/var/run/postgresql/.password "$PGDATA"
+            rm -f /var/run/postgresql/.password
+            echo "host all all all ${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}" >> "$PGDATA/pg_hba.conf"
             for f in /docker-entrypoint-initdb.d/*; do
                 case "$f" in
                     *.sh) echo "$0: running $f"; "$f" ;;

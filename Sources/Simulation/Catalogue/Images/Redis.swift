@@ -47,6 +47,7 @@ enum Redis {
     let install = LayerModel(created, compressed: compressed) { set in
       if procps { Debian.addProcps(&set) }
       set.text("usr/local/share/redis/version", "\(version) on \(baseName)\n")
+      set.program("usr/local/bin/gosu", "gosu", size: 2_347_008)
       set.program(folder + "/redis-server", "redis-server", size: 17_640_128)
       set.symlinks(folder, "redis-check-aof redis-check-rdb redis-sentinel", "redis-server")
       set.program(folder + "/redis-cli", "redis-cli", size: 8_822_480)
@@ -91,7 +92,7 @@ enum Redis {
 
     if [ "$1" = "redis-server" ] && [ "$(id -u)" = "0" ]; then
         find . ! -user redis -exec chown redis {} +
-        exec setpriv --reuid=redis --regid=redis --clear-groups "$0" "$@"
+        exec gosu redis "$0" "$@"
     fi
 
     exec "$@"
