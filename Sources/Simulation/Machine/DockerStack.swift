@@ -46,7 +46,8 @@ public final class DockerStack: SimStack {
     dockerd = Dockerd(
       daemon: daemon, services: [SystemService(daemon: daemon), images, volumes, networks, containers])
     untraced = dockerd
-    self.daemon = TracedRemoteAPI(dockerd, tap: parts.tap(.client, .dockerd, .http))
+    self.daemon = TracedRemoteAPI(
+      HijackLatency(next: dockerd, world: parts.world), tap: parts.tap(.client, .dockerd, .http))
   }
 
   public func start() async throws {
