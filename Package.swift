@@ -60,7 +60,8 @@ let package = Package(
     .testTarget(name: "SeamsTests", dependencies: ["Seams"]),
     .testTarget(name: "EngineTests", dependencies: ["Engine"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
-    .testTarget(name: "ClientTests", dependencies: ["Client"]),
+    .testTarget(
+      name: "ClientTests", dependencies: ["Client", "Archive", "JSONTree", "OCISpec", "Seams"], exclude: ["Fixtures"]),
     .testTarget(name: "TeachingTests", dependencies: ["Teaching"]),
     .testTarget(name: "ShellTests", dependencies: ["Shell"]),
   ],

@@ -81,4 +81,10 @@ public protocol ClientConfigurationStore: Sendable {
   func erase(_ registry: String) async throws -> Bool
   /// `detachKeys`, `psFormat`, `imagesFormat`, …
   func preference(_ name: String) -> String?
+  /// The file in which credentials stand unencrypted, for the warning at sign-in; nil when they do not.
+  var plainTextLocation: String? { get }
+}
+
+extension ClientConfigurationStore {
+  public var plainTextLocation: String? { nil }
 }

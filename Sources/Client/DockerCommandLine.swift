@@ -30,7 +30,8 @@ public struct DockerCommandLine {
       if failure.path == "docker" {
         if failure.showsUsage { text += "Usage:  docker [OPTIONS] COMMAND [ARG...]\n\n" }
       } else {
-        text += "Usage:  " + Help.usageLine(command, path: failure.path) + "\n\n"
+        let line = command.subcommands.isEmpty ? Help.usageLine(command, path: failure.path) : failure.path
+        text += "Usage:  \(line)\n\n"
       }
       text += "\(failure.hint) '\(failure.path) --help' for more information\n"
       try? await session.err(text)
@@ -118,7 +119,7 @@ public struct DockerCommandLine {
         let parsed = try located(parent, at) { () throws(UsageError) in
           try FlagParser.parse(all, for: parent, interspersed: false)
         }
-        for note in parsed.notes { try await session.err(note + "\n") }
+        for note in parsed.notes { try await session.out(note + "\n") }
         guard !parsed.flags.bool("help"), let first = parsed.positional.first else {
           let text = Help.text(command, path: path, columns: session.environment.terminalSize.columns)
           if parsed.flags.bool("help") { try await session.out(text) } else { try await session.err(text) }
@@ -140,7 +141,7 @@ public struct DockerCommandLine {
     let parsed = try located(command, path) { () throws(UsageError) in
       try FlagParser.parse(words, for: command, interspersed: command.interspersed)
     }
-    for note in parsed.notes { try await session.err(note + "\n") }
+    for note in parsed.notes { try await session.out(note + "\n") }
     if parsed.flags.bool("help") {
       try await session.out(Help.text(command, path: path, columns: session.environment.terminalSize.columns))
       return 0

@@ -28,7 +28,8 @@ enum Help {
     var out = "Usage:  docker [OPTIONS] COMMAND\n\n\(root.short)\n"
     for (section, title) in [(Command.Section.common, "Common"), (.management, "Management"), (.other, "")] {
       let commands = root.subcommands.filter { $0.section == section }
-      out += "\n" + (title.isEmpty ? "" : title + " ") + "Commands:\n" + commandLines(commands)
+      out += "\n" + (title.isEmpty ? "" : title + " ") + "Commands:\n"
+      out += section == .common ? commands.map(commandLine).joined() : commandLines(commands)
     }
     out += "\nGlobal Options:\n" + flagLines(root.flags, columns: columns)
     out += "\nRun 'docker COMMAND --help' for more information on a command.\n"
@@ -36,13 +37,20 @@ enum Help {
     return out
   }
 
+  private static func commandLine(_ command: Command) -> String {
+    "  \(command.name.padded(to: 11)) \(command.short)\n"
+  }
+
   private static func commandLines(_ commands: [Command]) -> String {
     let width = commands.map(\.name.count).max() ?? 0
-    return commands.map { "  \($0.name.padded(to: max(width, 11))) \($0.short)\n" }.joined()
+    return commands.sorted { $0.name < $1.name }.map { "  \($0.name.padded(to: max(width, 11))) \($0.short)\n" }
+      .joined()
   }
 
   /// The flags by name: `  -e, --env list   Set environment variables`.
   static func flagLines(_ flags: [Flag], columns: Int) -> String {
+    // What is no terminal counts as one of 80 columns.
+    let columns = columns > 0 ? columns : 80
     let shown = flags.filter { !$0.isHidden && $0.deprecated == nil }.sorted { $0.name < $1.name }
     let heads = shown.map { flag in
       (flag.short.map { "  -\($0), --" } ?? "      --") + flag.name + (flag.kind.word.map { " " + $0 } ?? "")
@@ -59,15 +67,15 @@ enum Help {
   static func wrap(_ text: String, indent: Int, columns: Int) -> String {
     var indent = indent
     var width = columns - indent
-    var out = ""
-    if width < 24 {
+    let isNarrow = width < 24
+    if isNarrow {
       // Too little room beside the flag: a block on the next line.
       indent = 16
       width = columns - indent
-      out = "\n" + String(repeating: " ", count: indent)
     }
     let lineBreak = "\n" + String(repeating: " ", count: indent)
-    guard width >= 24 else { return lineBreak + text.replacing("\n", by: lineBreak) }
+    guard width >= 24 else { return text.replacing("\n", by: lineBreak) }
+    var out = isNarrow ? lineBreak : ""
     let slop = 5
     width -= slop
     var (line, rest) = piece(text, width, slop)

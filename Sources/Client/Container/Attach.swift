@@ -23,7 +23,7 @@ extension Command {
       throw CommandError("the input device is not a TTY")
     }
     let keysText = flags.isSet("detach-keys") ? flags.string("detach-keys") : nil
-    let keys = try DetachKeys.chosen(keysText, session.environment)
+    let keys = DetachKeys.chosen(keysText, session.environment)
     if isTerminal || flags.bool("sig-proxy") { life.proxySignals(isTerminal: isTerminal) }
     defer { session.onInterrupt(nil) }
     let attached = ContainerSettings.Attached(
@@ -43,13 +43,13 @@ extension Command {
     let container = try await invocation.session.json(
       request("GET", "/containers/{id}/json", ["id": invocation.argument]))
     if container.flag("State", "Paused") {
-      throw CommandError("cannot attach to a paused container, unpause it first")
+      throw CommandError("You cannot attach to a paused container, unpause it first")
     }
     if container.flag("State", "Restarting") {
-      throw CommandError("cannot attach to a restarting container, wait until it is running")
+      throw CommandError("You cannot attach to a restarting container, wait until it is running")
     }
     if !container.flag("State", "Running") {
-      throw CommandError("cannot attach to a stopped container, start it first")
+      throw CommandError("You cannot attach to a stopped container, start it first")
     }
     return container
   }

@@ -97,11 +97,11 @@ enum SignalName {
 }
 
 extension DetachKeys {
-  /// The keys of the flag, of the user's preference, or docker's own.
-  static func chosen(_ given: String?, _ environment: any ClientEnvironment) throws(CommandError) -> DetachKeys {
-    if let given, !given.isEmpty { return try DetachKeys(given) }
-    if let preferred = environment.configuration.preference("detachKeys"), !preferred.isEmpty {
-      return try DetachKeys(preferred)
+  /// The keys of the flag, of the user's preference, or docker's own. What cannot be read is as if it were not there
+  /// (the daemon, which is told of it too, refuses it).
+  static func chosen(_ given: String?, _ environment: any ClientEnvironment) -> DetachKeys {
+    for text in [given, environment.configuration.preference("detachKeys")] {
+      if let text, !text.isEmpty { return (try? DetachKeys(text)) ?? .standard }
     }
     return .standard
   }

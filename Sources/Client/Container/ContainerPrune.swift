@@ -29,7 +29,7 @@ extension Session {
   func confirm(_ question: String) async throws -> Bool {
     try await out(question)
     let answer = await readLine() ?? ""
-    return answer.lowercased() == "y" || answer.lowercased() == "yes"
+    return answer.lowercased() == "y"
   }
 
   /// A line of standard input without its end; nil at the end of input.

@@ -225,7 +225,14 @@ struct ContainerSettings: Sendable {
     do {
       return try JSON(parsing: bytes).text
     } catch {
-      throw ValueError("compacting json for seccomp profile (\(path)) failed: \(error.message)")
+      // Go's words for the two ways in which a file is no JSON at all.
+      let next = bytes.first { $0 > 0x20 }.map { Character(Unicode.Scalar($0)) }
+      let words =
+        next.map {
+          "{[\"-0123456789tfn".contains($0) ? error.message : "invalid character '\($0)' looking for beginning of value"
+        }
+        ?? "unexpected end of JSON input"
+      throw ValueError("compacting json for seccomp profile (\(path)) failed: \(words)")
     }
   }
 

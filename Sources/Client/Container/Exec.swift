@@ -34,7 +34,7 @@ private struct ContainerExec {
     let isTerminal = flags.bool("tty")
     let takesInput = flags.bool("interactive") && !isDetached
     let keysText = flags.isSet("detach-keys") ? flags.string("detach-keys") : nil
-    let keys = try DetachKeys.chosen(keysText, session.environment)
+    let keys = DetachKeys.chosen(keysText, session.environment)
     // Otherwise an exec session of a container that is not there would be made.
     _ = try await session.json(request("GET", "/containers/{id}/json", ["id": container]))
     if !isDetached, takesInput, isTerminal, !session.environment.inputIsTerminal {

@@ -33,7 +33,7 @@ enum OutputFile {
       throw CommandError("\(what): invalid output path: stat \(directory): no such file or directory")
     }
     if environment.files.kind(path) == .directory {
-      throw CommandError("\(what): invalid output path: \(GoQuote.string(path)) must be a regular file")
+      throw CommandError("\(what): cannot write to a directory")
     }
   }
 

@@ -61,9 +61,9 @@ extension ContainerSettings {
     return .object(config)
   }
 
-  /// Rows and columns of the user's terminal, when the container gets one.
+  /// Rows and columns of the user's terminal.
   private var consoleSize: JSON {
-    guard flags.bool("tty"), environment.isTerminal(.output) else { return [0, 0] }
+    guard environment.isTerminal(.output) else { return [0, 0] }
     let size = environment.terminalSize
     return [JSON(size.rows), JSON(size.columns)]
   }

@@ -63,7 +63,7 @@ extension Command {
       invocation, "DELETE", "/containers/{id}", query: query, forgivesMissing: flags.bool("force"),
       name: { name throws(CommandError) in
         let trimmed = name.drop { $0 == "/" }
-        guard !trimmed.isEmpty else { throw CommandError("Container name cannot be empty") }
+        guard !trimmed.isEmpty else { throw CommandError("container name cannot be empty") }
         return String(trimmed)
       })
   }

@@ -153,7 +153,7 @@ private struct ContainerRun {
       throw CommandError("the input device is not a TTY")
     }
     let keysText = flags.isSet("detach-keys") ? flags.string("detach-keys") : nil
-    let keys = try DetachKeys.chosen(keysText, session.environment)
+    let keys = DetachKeys.chosen(keysText, session.environment)
     do {
       let created = try await creation.create()
       return try await start(created, isTerminal: isTerminal, keys: keys, keysText: keysText)

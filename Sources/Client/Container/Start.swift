@@ -36,7 +36,7 @@ extension Command {
     let isTerminal = container.flag("Config", "Tty")
     let life = ContainerLife(session: session, id: container.text("Id"))
     let keysText = flags.isSet("detach-keys") ? flags.string("detach-keys") : nil
-    let keys = try DetachKeys.chosen(keysText, session.environment)
+    let keys = DetachKeys.chosen(keysText, session.environment)
     let attached = ContainerSettings.Attached(
       input: flags.bool("interactive") && container.flag("Config", "OpenStdin"), output: true, error: true)
     if flags.bool("sig-proxy"), !isTerminal { life.proxySignals(isTerminal: false) }

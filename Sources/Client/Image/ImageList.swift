@@ -34,10 +34,11 @@ extension Command {
         : "repository: {{ .Repository }}\\ntag: {{.Tag}}\\n\(flags.bool("digests") ? "digest: {{.Digest}}\\n" : "")"
           + "image_id: {{.ID}}\\ncreated_at: {{.CreatedAt}}\\nvirtual_size: {{.Size}}\\n"
     }
-    let showsDigests = flags.bool("digests") || (format != "json" && format.contains("{{.Digest}}"))
+    let needsDigests = format.contains("{{.Digest}}")
     let rows = (images.array ?? []).flatMap {
       ImageRow.rows(
-        $0, truncates: !flags.bool("no-trunc"), showsDigests: showsDigests, now: session.environment.unixTime)
+        $0, truncates: !flags.bool("no-trunc"), showsDigests: flags.bool("digests"),
+        needsDigests: needsDigests, now: session.environment.unixTime)
     }
     try await invocation.out(try Table.images.text(rows, format: format))
     return 0

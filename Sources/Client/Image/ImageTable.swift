@@ -13,7 +13,13 @@ struct ImageRow: Sendable {
   static let none = "<none>"
 
   /// The rows of one image: a row for each tag, and for each digest of a repository that has no tag.
-  static func rows(_ json: JSON, truncates: Bool, showsDigests: Bool, now: UInt64) -> [ImageRow] {
+  ///
+  /// - Parameters:
+  ///   - showsDigests: digests have rows of their own (`--digests`).
+  ///   - needsDigests: a template asks for the digests of tags.
+  static func rows(
+    _ json: JSON, truncates: Bool, showsDigests: Bool, needsDigests: Bool = false, now: UInt64
+  ) -> [ImageRow] {
     func row(_ repository: String, _ tag: String, _ digest: String) -> ImageRow {
       ImageRow(json: json, repository: repository, tag: tag, digest: digest, truncates: truncates, now: now)
     }
@@ -36,12 +42,9 @@ struct ImageRow: Sendable {
     var rows: [ImageRow] = []
     for name in repositories {
       let (tags, digests) = (tags[name] ?? [], digests[name] ?? [])
-      if !showsDigests {
-        // A digest alone still says where the image came from.
-        rows += tags.isEmpty ? [row(name, none, digests.first ?? none)] : tags.map { row(name, $0, none) }
-      } else if tags.isEmpty {
-        rows += digests.map { row(name, none, $0) }
-      } else if digests.isEmpty {
+      if tags.isEmpty {
+        rows += showsDigests ? digests.map { row(name, none, $0) } : [row(name, none, "")]
+      } else if digests.isEmpty || !(showsDigests || needsDigests) {
         rows += tags.map { row(name, $0, none) }
       } else {
         for tag in tags { for digest in digests { rows.append(row(name, tag, digest)) } }

@@ -24,8 +24,7 @@ extension Command {
       reference = reference.tagged
       if !quiet { try await invocation.line("Using default tag: \(reference.tag ?? "")") }
     }
-    let platform = try PlatformFlag.formatted(flags.string("platform"))
-    let stream = try await session.pull(reference, platform: platform)
+    let stream = try await session.pull(reference, platform: flags.string("platform"))
     try await session.showMessages(stream, on: quiet ? .nowhere : .output)
     try await invocation.line(reference.description)
     return 0

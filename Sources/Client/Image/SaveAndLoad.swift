@@ -57,7 +57,7 @@ extension Command {
     }
     // Without a terminal nobody sees the bars.
     let quiet = flags.bool("quiet") || !session.environment.isTerminal(.output)
-    var query = quiet ? [("quiet", "1")] : []
+    var query = [("quiet", quiet ? "1" : "0")]
     let platform = try PlatformFlag.json(flags.string("platform"))
     if let platform { query.append(("platform", platform)) }
     let response = try await session.send(request("POST", "/images/load", query: query, upload: upload))

@@ -41,11 +41,13 @@ private struct Login {
   func run() async throws -> Int32 {
     var password = flags.string("password")
     var username = flags.string("username")
+    if flags.isSet("username"), username.isEmpty { throw CommandError("username is empty") }
+    if flags.isSet("password"), password.isEmpty { throw CommandError("password is empty") }
     if flags.isSet("password") {
-      try await invocation.err("WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n")
       guard !flags.bool("password-stdin") else {
         throw CommandError("conflicting options: cannot specify both --password and --password-stdin")
       }
+      try await invocation.err("WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n")
     }
     if flags.bool("password-stdin") {
       guard !username.isEmpty else {
@@ -56,8 +58,6 @@ private struct Login {
       password = text
       guard !password.isEmpty else { throw CommandError("password is empty") }
     }
-    if flags.isSet("username"), username.isEmpty { throw CommandError("username is empty") }
-    if flags.isSet("password"), password.isEmpty { throw CommandError("password is empty") }
     let server = invocation.argument
     let isHub = ["", "docker.io", "index.docker.io", "registry-1.docker.io", RegistryAuth.hub].contains(server)
     let key = isHub ? RegistryAuth.hub : RegistryAuth.host(server)
@@ -125,8 +125,15 @@ private struct Login {
     let granted = answer.text("IdentityToken")
     let credentials = RegistryCredentials(
       username: username, password: granted.isEmpty ? password : "", identityToken: granted)
+    let configuration = session.environment.configuration
+    if await configuration.credentials(key) == nil, let location = configuration.plainTextLocation {
+      try await invocation.err(
+        "\nWARNING! Your credentials are stored unencrypted in '\(location)'.\n"
+          + "Configure a credential helper to remove this warning. See\n"
+          + "https://docs.docker.com/go/credential-store/\n\n")
+    }
     do {
-      try await session.environment.configuration.store(credentials, for: key)
+      try await configuration.store(credentials, for: key)
     } catch {
       throw CommandError("Error saving credentials: \(error.words)")
     }

@@ -15,8 +15,13 @@ extension Command {
     let given = flags.string("format")
     var template: Template?
     if !given.isEmpty {
-      do { template = try Template(Layout(given).isTable ? given : Layout(given).template) } catch {
-        throw CommandError("Error parsing format: template parsing error: \(error)", status: 64)
+      do {
+        let parsed = try Template(Layout(given).isTable ? given : Layout(given).template)
+        // A field that no event has shows at once.
+        _ = try parsed.execute(.context(EventContext(event: [:])))
+        template = parsed
+      } catch {
+        throw CommandError("Error parsing format: \(error)", status: 64)
       }
     }
     var query: [(String, String)] = []
@@ -45,7 +50,7 @@ enum EventLine {
     do {
       return try template.execute(.context(EventContext(event: event)))
     } catch {
-      throw CommandError("template parsing error: \(error)")
+      throw CommandError("Error parsing format: \(error)")
     }
   }
 
@@ -74,7 +79,7 @@ enum EventLine {
 /// The fields of an event by their Go names; as JSON by the wire's.
 private struct EventContext: TemplateContext {
   let event: JSON
-  var typeName: String { "events.Message" }
+  var typeName: String { "*events.Message" }
 
   func field(_ name: String, _ arguments: [JSON]) throws(TemplateError) -> JSON? {
     switch name {

@@ -39,7 +39,9 @@ struct TemplateEvaluator {
       case .text(let text): out += text
       case .action(let pipeline):
         let value = try evaluate(pipeline, dot)
-        if pipeline.variables.isEmpty { out += GoPrint.value(value) }
+        guard pipeline.variables.isEmpty else { continue }
+        // A field of a Go type that is nil says so; what is not there in JSON has no value.
+        if case .context = root, case .json(.null) = value { out += "<nil>" } else { out += GoPrint.value(value) }
       case .branch(let branch):
         let flow = try walk(branch, dot)
         if flow != .next { return flow }

@@ -240,6 +240,7 @@ struct TemplateParser {
     case .leftParenthesis:
       let pipeline = try pipeline("parenthesized pipeline", until: .rightParenthesis)
       return made(.pipeline(pipeline))
+    case .fault(let message): throw TemplateError(message)
     default:
       index = max(0, index - 1)
       throw fault("unexpected \(shown(start.token)) in \(context)")

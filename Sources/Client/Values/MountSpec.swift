@@ -33,7 +33,6 @@ enum MountSpec {
     var volume: [String: JSON] = [:]
     var labels: [String: String] = [:]
     var driver = ""
-    var isDriverGiven = false
     var options: [String: String] = [:]
     var tmpfs: [String: JSON] = [:]
     var image: [String: JSON] = [:]
@@ -86,9 +85,7 @@ enum MountSpec {
         labels[name] = text ?? ""
       case "volume-driver":
         driver = value
-        isDriverGiven = true
       case "volume-opt":
-        isDriverGiven = true
         let (name, text) = value.cut("=")
         options[name] = text ?? ""
       case "image-subpath": image["Subpath"] = .string(value)
@@ -139,12 +136,10 @@ enum MountSpec {
         var out = object(volume, ["NoCopy"])
         if !labels.isEmpty { out["Labels"] = JSON(labels) }
         if let path = volume["Subpath"] { out["Subpath"] = path }
-        if isDriverGiven {
-          var config: JSONObject = [:]
-          if !driver.isEmpty { config["Name"] = .string(driver) }
-          if !options.isEmpty { config["Options"] = JSON(options) }
-          out["DriverConfig"] = .object(config)
-        }
+        var config: JSONObject = [:]
+        if !driver.isEmpty { config["Name"] = .string(driver) }
+        if !options.isEmpty { config["Options"] = JSON(options) }
+        out["DriverConfig"] = .object(config)
         mount["VolumeOptions"] = .object(out)
       }
       if given.contains("image") { mount["ImageOptions"] = .object(object(image, ["Subpath"])) }
