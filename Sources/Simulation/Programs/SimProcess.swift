@@ -85,6 +85,8 @@ public protocol SimProcess: Sendable {
   func kill(_ pid: Int, _ signal: Int32) throws
   /// The processes of this pid namespace (what /proc shows).
   func processes() -> [SimProcessInfo]
+  /// What `ps` shows as the command line from now on: the program writes over its arguments (setproctitle(3)).
+  func setTitle(_ title: String)
   /// What a signal does to this process. PID 1 of a namespace ignores what it does not handle, except KILL and STOP
   /// from outside.
   func onSignal(_ signal: Int32, _ action: SignalAction)

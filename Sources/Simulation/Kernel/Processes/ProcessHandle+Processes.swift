@@ -59,6 +59,8 @@ extension ProcessHandle {
     }
   }
 
+  func setTitle(_ title: String) { ask(()) { _, process in process.arguments = [title] } }
+
   func setpgid(_ pid: Int, _ group: Int) throws {
     try call("setpgid") { state, process throws(Errno) in try state.setpgid(process, pid, group) }
   }

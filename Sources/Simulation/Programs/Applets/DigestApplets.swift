@@ -97,7 +97,7 @@ func addDigestApplets(_ table: inout AppletTable) {
             let high = index + 1 < row.count ? row[index + 1] : 0
             cells.append(hex([high, row[index]]))
           }
-          try await context.printLine("\(hex(offset, 7)) \(cells.joined(separator: " "))")
+          try await context.printLine("\(hex(offset, 7)) \(cells.joined(separator: " ").padded(39))")
         }
         offset += 16
       }

@@ -322,7 +322,7 @@ private let runTail: AppletBody = { context in
     }
   }
   guard follows, !sizes.isEmpty else {
-    if follows, !context.isGNU { return try await context.fail("no files") }
+    if sizes.isEmpty, !context.isGNU { return try await context.fail("no files") }
     return status
   }
   try await context.flush()

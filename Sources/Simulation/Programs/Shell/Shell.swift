@@ -14,11 +14,15 @@ final class Shell {
   var conditionDepth = 0
   /// The status of the last command substitution, for assignments.
   var substitutionStatus: Int32?
+  /// The text is that of `eval`.
+  var isEvaluating = false
   /// The builtin that speaks in messages; nil for the shell itself.
   var speaker: String?
   /// Virtual CPU time that was not yet spent, and spent since the shell last waited for anything.
   private var owed: UInt64 = 0
   private var burned: UInt64 = 0
+  /// It runs the text of `-c`.
+  var isCommand = false
   /// A trap of EXIT is running, or has.
   private var hasLeft = false
 
@@ -156,7 +160,9 @@ final class Shell {
       do {
         node = try parser.nextCommand()
       } catch let error as ShellSyntaxError {
-        if speaker == nil || dialect != .ash { speaker = speaker == "eval" ? "eval" : nil }
+        let old = speaker
+        speaker = isEvaluating && dialect == .ash ? "eval" : nil
+        defer { speaker = old }
         let status = try await complain(error, atEnd: parser.line, source: Array(text[position...]))
         state.lastStatus = status
         throw ShellFlow.failed(status)

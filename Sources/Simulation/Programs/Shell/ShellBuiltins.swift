@@ -86,10 +86,9 @@ extension Shell {
         shell.state.depth -= 1
         shell.state.line = line
       }
-      let old = shell.speaker
-      shell.speaker = shell.dialect == .ash ? "eval" : nil
-      defer { shell.speaker = old }
-      shell.speaker = nil
+      let old = (shell.speaker, shell.isEvaluating)
+      (shell.speaker, shell.isEvaluating) = (nil, true)
+      defer { (shell.speaker, shell.isEvaluating) = old }
       return try await shell.run(Array(words.dropFirst().joined(separator: " ").utf8))
     }
     table["."] = { try await $0.runSource($1) }
@@ -248,10 +247,8 @@ extension Shell {
     let old = (state.positional, state.line, state.isScript, speaker)
     if words.count > 2 { state.positional = Array(words.dropFirst(2)) }
     (state.line, state.isScript) = (1, true)
-    speaker = dialect == .ash && !state.isInteractive ? words[1] : nil
-    let oldSpeaker = speaker
-    if dialect == .ash { speaker = nil }
-    _ = oldSpeaker
+    // What is sourced speaks under its own name in busybox's shell.
+    speaker = nil
     defer {
       if words.count > 2 { state.positional = old.0 }
       (state.line, state.isScript, speaker) = (old.1, old.2, old.3)

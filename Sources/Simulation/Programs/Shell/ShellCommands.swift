@@ -170,10 +170,7 @@ extension Shell {
     case .success(let found): path = found
     case .failure(let error): return done(try await complainAboutProgram(words[0], error))
     }
-    for fd in 0...2 {
-      if let source = descriptors[fd], source != fd { try process.dup2(source, fd) }
-      if descriptors[fd] == nil { process.close(fd) }
-    }
+    try moveDescriptors()
     do {
       try process.exec(path, words, environment: state.environment(adding: extra))
       return 0
@@ -181,6 +178,25 @@ extension Shell {
       if error == .ENOEXEC { return try await runScript(path, words) }
       return done(try await complainAboutProgram(words[0], error))
     }
+  }
+
+  /// Makes the shell's descriptors 0, 1 and 2 the process's own. First the sources go out of the way of each other.
+  private func moveDescriptors() throws {
+    var sources: [Int: Int] = [:]
+    for fd in 0...2 {
+      guard let source = descriptors[fd], source != fd else { continue }
+      if source <= 2 {
+        try process.dup2(source, 60 + fd)
+        sources[fd] = 60 + fd
+      } else {
+        sources[fd] = source
+      }
+    }
+    for fd in 0...2 {
+      if let source = sources[fd] { try process.dup2(source, fd) }
+      if descriptors[fd] == nil { process.close(fd) }
+    }
+    for fd in 0...2 where sources[fd] == 60 + fd { process.close(60 + fd) }
   }
 
   private func executeExec(
@@ -199,6 +215,10 @@ extension Shell {
         try process.dup2(source, redirection.fd)
         descriptors[redirection.fd] = redirection.fd
         for fd in opened where fd == source && !descriptors.values.contains(fd) { process.close(fd) }
+      } else if words.count == 1, redirection.fd > 2, let source = descriptors[redirection.fd], source <= 2 {
+        // `exec 3>&1`: what 1 becomes later is of no concern to 3.
+        try process.dup2(source, 60 + redirection.fd)
+        descriptors[redirection.fd] = 60 + redirection.fd
       }
     }
     var words = Array(words.dropFirst())

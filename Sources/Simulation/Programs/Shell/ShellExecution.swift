@@ -211,7 +211,7 @@ extension Shell {
     return status
   }
 
-  private func tellSignal(_ status: Int32, pid: Int) async throws {
+  func tellSignal(_ status: Int32, pid: Int) async throws {
     let name: String
     switch status {
     case 130 where state.isInteractive:

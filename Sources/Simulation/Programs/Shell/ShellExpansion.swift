@@ -211,7 +211,7 @@ extension Shell {
   }
 
   var optionLetters: [Character] {
-    state.options.filter { $0 != "P" }.sorted() + (state.isInteractive ? ["i"] : [])
+    state.options.filter { $0 != "P" }.sorted() + (state.isInteractive ? ["i"] : []) + (isCommand && dialect == .ash ? ["c"] : [])
   }
 
   private var fieldSeparator: String {
@@ -321,7 +321,7 @@ extension Shell {
     case .replace(let word, let with, let all):
       var patternWord = word
       var anchor: UInt8?
-      if !all, case .literal(let literal)? = word.parts.first, let first = literal.first,
+      if !all, dialect == .bash, case .literal(let literal)? = word.parts.first, let first = literal.first,
         first == UInt8(ascii: "#") || first == UInt8(ascii: "%")
       {
         anchor = first

@@ -71,9 +71,11 @@ extension Shell {
       }
       if operands.isEmpty {
         while true {
-          do { _ = try await process.wait(nil) } catch let error as Errno where error == .ECHILD { break }
+          do {
+            let ended = try await process.wait(nil)
+            for index in jobs.indices where jobs[index].pids.last == ended.pid { jobs[index].status = ended.status }
+          } catch let error as Errno where error == .ECHILD { break }
         }
-        jobs = []
         return 0
       }
       var last: Int32 = 0
@@ -84,6 +86,7 @@ extension Shell {
         }
         do {
           last = try await status(of: pid)
+          if dialect == .ash { try await tellSignal(last, pid: pid) }
         } catch let error as Errno where error == .ECHILD {
           if dialect == .bash { try await complain("pid \(pid) is not a child of this shell") }
           last = 127
@@ -194,7 +197,9 @@ extension Shell {
       case 137: label = "Killed"
       case let status?: label = "Done(\(status))"
       }
-      let text = job.status == nil && dialect == .bash ? job.text + " &" : job.text
+      var text = job.status == nil && dialect == .bash ? job.text + " &" : job.text
+      // Without job control busybox's shell does not keep the text.
+      if dialect == .ash, !state.isInteractive { text = "" }
       try await write(1, "[\(job.number)]\(mark)  \(label.padded(dialect == .bash ? 23 : 26)) \(text)\n")
     }
     jobs.removeAll { $0.status != nil }

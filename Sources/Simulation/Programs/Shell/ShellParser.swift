@@ -63,7 +63,7 @@ struct ShellParser {
         if next == UInt8(ascii: ")") || (next == UInt8(ascii: ";") && parser.byte(ahead: 1) == UInt8(ascii: ";")) {
           break
         }
-        if let word = parser.peekReserved(), stops.contains(word) { break }
+        if let word = parser.peekReserved(), stops.contains(word) || Self.closingWords.contains(word) { break }
         let start = parser.position
         let node = try parser.parseAndOr()
         parser.skipBlanks()
@@ -87,6 +87,9 @@ struct ShellParser {
       return nodes.count == 1 ? nodes[0] : .sequence(nodes)
     }
   }
+
+  /// Words that can not begin a command: a list ends before them, whatever it was waiting for.
+  private static let closingWords: Set<String> = ["then", "else", "elif", "fi", "do", "done", "esac", "}"]
 
   /// A list that must not be empty.
   private mutating func parseRequiredList(until stops: Set<String>, expected: String) throws -> ShellNode {

@@ -51,6 +51,7 @@ struct ShellProgram: SimProgram {
         _ = try? await shell.run(text)
       }
       if let command = invocation.command {
+        shell.isCommand = true
         return try await shell.run(Array(command.utf8), isLast: !invocation.isInteractive)
       }
       if let file = invocation.file {
