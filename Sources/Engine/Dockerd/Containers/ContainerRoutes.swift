@@ -24,5 +24,14 @@ extension ContainerService {
     router.on("POST /containers/{id}/resize") { [self] in try await resizeResponse($0) }
     router.on("POST /containers/{id}/rename") { [self] in try await renameResponse($0) }
     router.on("POST /containers/{id}/update") { [self] in try await updateResponse($0) }
+    router.on("GET /containers/{id}/top") { [self] in try await topResponse($0) }
+    router.on("GET /containers/{id}/stats") { [self] in try await statsResponse($0) }
+    router.on("HEAD /containers/{id}/archive") { [self] in try await archiveStatResponse($0) }
+    router.on("GET /containers/{id}/archive") { [self] in try await archiveResponse($0) }
+    router.on("PUT /containers/{id}/archive") { [self] in try await extractResponse($0) }
+    router.on("GET /containers/{id}/export") { [self] in try await exportResponse($0) }
+    router.on("GET /containers/{id}/changes") { [self] in try await changesResponse($0) }
+    router.on("POST /commit") { [self] in try await commitResponse($0) }
+    router.on("GET /events") { [self] in try await eventsResponse($0) }
   }
 }
