@@ -16,6 +16,9 @@ public final class TraceFile: TraceSink {
   private let state = Mutex(State())
   private let descriptor: Int32
   public let path: String
+  /// As many records as are worth a wake-up, and the longest that one waits (nanoseconds).
+  private static let batch = 2048
+  private static let longestWait = 20_000_000
   private let wake: Signal
   private let done: Signal
 
@@ -40,11 +43,12 @@ public final class TraceFile: TraceSink {
   }
 
   public func receive(_ record: TraceRecord) {
-    let isFirst = state.withLock { state in
+    // Waking a thread costs more than encoding a record: it wakes by itself often enough, and earlier only for many.
+    let isFull = state.withLock { state in
       state.pending.append(record)
-      return state.pending.count == 1 || state.pending.count == 4096
+      return state.pending.count == TraceFile.batch
     }
-    if isFirst { wake.post() }
+    if isFull { wake.post() }
   }
 
   /// Writes what is left and closes the file. The answer says why the trace is incomplete, if it is.
@@ -65,7 +69,7 @@ public final class TraceFile: TraceSink {
   private func drain() {
     var writer = JSONWriter(reserving: 1 << 20)
     while true {
-      wake.wait()
+      wake.wait(atMost: TraceFile.longestWait)
       while true {
         let (batch, isLast) = state.withLock { state in
           defer { state.pending = [] }
@@ -126,6 +130,15 @@ final class Signal: Sendable {
   }
   func post() { sem_post(semaphore) }
   func wait() { while sem_wait(semaphore) != 0 && errno == EINTR {} }
+  /// Waits no longer than `nanoseconds` (sem_timedwait(3)).
+  func wait(atMost nanoseconds: Int) {
+    var deadline = timespec()
+    clock_gettime(CLOCK_REALTIME, &deadline)
+    deadline.tv_nsec += nanoseconds
+    deadline.tv_sec += deadline.tv_nsec / 1_000_000_000
+    deadline.tv_nsec %= 1_000_000_000
+    while sem_timedwait(semaphore, &deadline) != 0 && errno == EINTR {}
+  }
 }
 
 /// Runs `body` on a new detached thread.

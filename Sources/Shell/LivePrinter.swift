@@ -22,8 +22,8 @@ final class LivePrinter: TraceSink {
 
   func receive(_ record: TraceRecord) {
     state.withLock { state in
-      guard !state.isMuted else { return }
-      if let text = state.lines.text(for: record), state.isOn {
+      guard !state.isMuted, state.isOn else { return }
+      if let text = state.lines.text(for: record) {
         state.buffer.append(contentsOf: text.utf8)
         if state.buffer.count > 1 << 16 { LivePrinter.write(&state.buffer) }
       }

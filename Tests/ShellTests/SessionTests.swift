@@ -95,7 +95,6 @@ struct SessionTests {
     #expect(run(session, "docker ps -q").text == id)
     _ = run(session, "reset")
     #expect(run(session, "docker images -q").text.isEmpty)
-    #expect(run(session, "undo").status == 0 || true)
     let records = session.memory.records
     #expect(zip(records, records.dropFirst()).allSatisfy { $0.seq + 1 == $1.seq && $0.t <= $1.t })
   }
@@ -129,8 +128,11 @@ struct SessionTests {
   @Test("Docker Hub's limit: 100 anonymous pulls in six hours, then 429, then again")
   func limit() throws {
     let session = try session()
-    for _ in 0..<100 { #expect(session.execute("docker pull -q alpine") == 0) }
-    _ = run(session, "docker rmi alpine")
+    // A pull counts when a manifest is really fetched, so the image goes in between.
+    for _ in 0..<100 {
+      #expect(session.execute("docker pull -q hello-world") == 0)
+      #expect(session.execute("docker rmi hello-world") == 0)
+    }
     let refused = run(session, "docker pull alpine")
     #expect(refused.status == 1)
     #expect(refused.text.lowercased().contains("pull rate limit"), "\(refused.text)")
