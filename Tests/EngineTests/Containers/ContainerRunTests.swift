@@ -221,7 +221,7 @@ struct ContainerRunTests {
     let json = try fixture.world.run { () async throws in
       let id = try await fixture.create()
       try await fixture.start(id)
-      fixture.containerd.publish("/tasks/oom", ["container_id": .string(id)])
+      fixture.containerd.publish("/tasks/oom", ["containerID": .string(id)])
       _ = try await fixture.outcome("POST /containers/{id}/kill", id)
       return try await fixture.inspect(id)
     }

@@ -191,8 +191,8 @@ final class ContainersFakeContainerd: ContainerdAPI {
     publish(
       "/tasks/exit",
       [
-        "container_id": .string(container), "id": .string(exec.isEmpty ? container : exec), "pid": JSON(task.pid),
-        "exit_status": JSON(status), "exited_at": JSON(task.exitedAt),
+        "containerID": .string(container), "id": .string(exec.isEmpty ? container : exec), "pid": JSON(task.pid),
+        "exitStatus": JSON(status), "exitedAt": JSON(task.exitedAt),
       ])
   }
 
