@@ -14,6 +14,8 @@ struct Drive {
   let isInteractive: Bool
   /// Virtual nanoseconds for each of the user's; 0 means that nobody waits.
   let speed: Double
+  /// Nobody reads the command's output any more.
+  let isUnread: () -> Bool
   /// Asks what to do with a handoff that waits for the user.
   let onStep: () -> Void
 
@@ -37,12 +39,17 @@ struct Drive {
     let began = world.now
     while true {
       let outcome = world.run(
-        until: { result.withLock { $0 != nil } || stepper.waiting != nil }, limit: Drive.scriptLimit,
+        until: { result.withLock { $0 != nil } || stepper.waiting != nil || isUnread() }, limit: Drive.scriptLimit,
         shouldPause: { Interrupts.pending },
         pace: isInteractive ? { wait(for: $0, client, &pacer, &size) } : nil)
       if let status = result.withLock({ $0 }) {
         printer.flush()
         return .status(status)
+      }
+      if isUnread() {
+        // As a client that is ended by SIGPIPE; what it started goes on.
+        task.cancel()
+        return .status(128 + SIGPIPE)
       }
       if stepper.waiting != nil {
         printer.flush()

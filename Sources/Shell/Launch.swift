@@ -1,3 +1,7 @@
+import Client
+#if canImport(Glibc)
+  import Glibc
+#endif
 import Simulation
 import Teaching
 
@@ -13,6 +17,24 @@ public enum Launch {
       guard options.isInteractive else { return ScriptRunner.run(session, path: script ?? "-", failFast: failFast) }
       return REPL.run(session)
     } catch { return TraceTool.fail(error) }
+  }
+
+  /// Before anything else: a reader of our output that has gone (`| head`) is told by EPIPE, not by the process's end.
+  public static func prepare() { signal(SIGPIPE, SIG_IGN) }
+
+  /// Why a docker command cannot be given to `drydock` itself yet; nil when it is none.
+  public static func oneShotRefusal(_ arguments: [String]) -> String? {
+    guard let first = arguments.first, first != "help", !first.hasPrefix("-"), DockerCommandLine.isCommand(first) else {
+      return nil
+    }
+    return "drydock \(first): one command against a running engine comes with real mode. In trace mode type it in the "
+      + "REPL (drydock), or: echo 'docker \(first) …' | drydock shell --script -"
+  }
+
+  /// Ends the process with what is wrong.
+  public static func fail(_ text: String) -> Never {
+    Terminal.write(2, text + "\n")
+    exit(1)
   }
 
   /// `lesson …` as the first command of a session.

@@ -147,7 +147,7 @@ public final class Session {
   private var drive: Drive {
     Drive(
       world: machine.world, printer: printer, stepper: stepper, isInteractive: isInteractive && !replaying.isSet,
-      speed: speed, onStep: { [unowned self] in stepPrompt() })
+      speed: speed, isUnread: { [output] in output.isOutputClosed }, onStep: { [unowned self] in stepPrompt() })
   }
 
   func face(daemon: (any RemoteAPI)? = nil) -> SessionFace {

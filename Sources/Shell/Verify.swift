@@ -30,6 +30,12 @@ enum Verify {
         if !isSame { differing += 1 }
       }
       _ = session.finish()
+      if differing > 0, header.mode != "trace" {
+        Terminal.write(
+          2,
+          "drydock: the trace is a \(header.mode): what was there before its first command (images, containers) is not in it\n"
+        )
+      }
       if TraceTool.warn(commands.damage) != 0 { return 2 }
       Terminal.write(
         1,

@@ -15,7 +15,7 @@ public struct Diagram: Sendable {
     calls = records.compactMap { record in
       switch record.event {
       case .call(let call), .upgrade(let call):
-        guard withKernel || call.to != .kernel, withReads || call.to == .kernel || !Spine.isRead(call.op) else {
+        guard withKernel || call.to != .kernel, withReads || call.to == .kernel || Spine.contains(call) else {
           return nil
         }
         return call
