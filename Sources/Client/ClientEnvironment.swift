@@ -33,11 +33,11 @@ public protocol ClientEnvironment: Sendable {
   /// `~/.docker/config.json`: credentials and preferences.
   var configuration: any ClientConfigurationStore { get }
   /// The same surroundings with another daemon (`docker -H tcp://…`); nil when nothing listens there.
-  func connecting(to host: String) -> (any ClientEnvironment)?
+  func connecting(to host: String, withTLS: Bool) -> (any ClientEnvironment)?
 }
 
 extension ClientEnvironment {
-  public func connecting(to host: String) -> (any ClientEnvironment)? { nil }
+  public func connecting(to host: String, withTLS: Bool) -> (any ClientEnvironment)? { nil }
 }
 
 /// Standard output or standard error.

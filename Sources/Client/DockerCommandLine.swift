@@ -82,7 +82,8 @@ public struct DockerCommandLine {
     }
     if let status = try await globalOptions(flags, session) { return status }
     if let host = flags.values("host").last, host != session.environment.daemonHost {
-      guard let other = session.environment.connecting(to: host) else {
+      let withTLS = flags.bool("tls") || flags.bool("tlsverify")
+      guard let other = session.environment.connecting(to: host, withTLS: withTLS) else {
         throw CommandError("Cannot connect to the Docker daemon at \(host). Is the docker daemon running?")
       }
       return try await descend(root, "docker", parsed.positional, Session(other))

@@ -10,7 +10,7 @@ final class HostDocker: SimProgram {
   /// What belongs to the session; set once the machine that has this program exists.
   private let face = Mutex<SessionFace?>(nil)
 
-  func use(_ face: SessionFace) { self.face.withLock { $0 = face } }
+  func use(_ face: SessionFace?) { self.face.withLock { $0 = face } }
 
   func main(_ process: any SimProcess) async throws -> Int32 {
     guard let face = face.withLock({ $0 }) else { return 127 }
@@ -44,6 +44,9 @@ private final class ProcessClient: ClientEnvironment {
   var inputIsTerminal: Bool { false }
   var terminalSize: (columns: Int, rows: Int) { (80, 24) }
   func isTerminal(_ stream: ClientStream) -> Bool { false }
+  func connecting(to host: String, withTLS: Bool) -> (any ClientEnvironment)? {
+    RemoteDaemon.environment(host, withTLS: withTLS, self, face)
+  }
   func withRawTerminal<T: Sendable>(_ body: @Sendable () async throws -> T) async rethrows -> T { try await body() }
 
   func variable(_ name: String) -> String? {

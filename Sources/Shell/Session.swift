@@ -17,6 +17,7 @@ public final class Session {
   let lessons: LessonDesk
   private(set) var machine: SimMachine
   private let docker = HostDocker()
+  private let buildServer = BuildServerClient()
   private let configuration = SessionConfiguration()
   private let replaying = Flag()
   private var recording: TraceFile?
@@ -58,8 +59,16 @@ public final class Session {
     if let path = options.recordPath, let failure = startRecording(path) { throw TraceError(failure) }
   }
 
+  deinit {
+    // Both stand on the machine that has them: whoever leaves takes them out, or the machine stays in memory.
+    docker.use(nil)
+    buildServer.use(nil)
+  }
+
   private func attachSinks() {
     docker.use(face())
+    buildServer.use(face())
+    buildServer.join(machine)
     machine.recorder.attach(memory)
     machine.recorder.attach(printer)
     if let recording { machine.recorder.attach(recording) }
@@ -153,7 +162,8 @@ public final class Session {
   func face(daemon: (any RemoteAPI)? = nil) -> SessionFace {
     let replaying = replaying
     return SessionFace(
-      recorder: machine.recorder, daemon: daemon ?? machine.daemon, world: machine.world,
+      recorder: machine.recorder, daemon: daemon ?? machine.daemon, remoteDaemon: machine.remoteDaemon,
+      world: machine.world,
       files: UserFiles(isReadOnly: { replaying.isSet }), configuration: configuration,
       isInteractive: isInteractive && !replaying.isSet, output: output)
   }

@@ -49,6 +49,9 @@ final class TerminalClient: ClientEnvironment {
   var files: any ClientFiles { session.files }
   var configuration: any ClientConfigurationStore { session.configuration }
   func variable(_ name: String) -> String? { session.variable(name) }
+  func connecting(to host: String, withTLS: Bool) -> (any ClientEnvironment)? {
+    RemoteDaemon.environment(host, withTLS: withTLS, self, session)
+  }
 
   var input: ByteChannel {
     state.withLock { $0.wantsInput = true }
@@ -117,6 +120,8 @@ struct TypedInput: Sendable, Hashable {
 struct SessionFace: Sendable {
   let recorder: Recorder
   let daemon: any RemoteAPI
+  /// The daemon for clients on other machines.
+  let remoteDaemon: (any RemoteAPI)?
   let world: any World
   let files: any ClientFiles
   let configuration: any ClientConfigurationStore

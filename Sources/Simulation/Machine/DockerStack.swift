@@ -8,6 +8,7 @@ public final class DockerStack: SimStack {
   public let clientNames: [String] = []
   public let daemon: any RemoteAPI
   public let untraced: any RemoteAPI
+  public let remote: (any RemoteAPI)?
   private let dockerd: Dockerd
   private let containerd: Containerd
 
@@ -46,8 +47,14 @@ public final class DockerStack: SimStack {
     dockerd = Dockerd(
       daemon: daemon, services: [SystemService(daemon: daemon), images, volumes, networks, containers])
     untraced = dockerd
-    self.daemon = TracedRemoteAPI(
-      HijackLatency(next: dockerd, world: parts.world), tap: parts.tap(.client, .dockerd, .http))
+    let local = HijackLatency(next: dockerd, world: parts.world)
+    self.daemon = TracedRemoteAPI(local, tap: parts.tap(.client, .dockerd, .http))
+    remote = TracedRemoteAPI(local, tap: parts.tap(.client, .dockerd, .https))
+    let world = parts.world
+    // The kernel does not hold the stack that stands on it. The socket's file is there since the host booted.
+    try? kernel.listen(local: EngineSocket.path) { [weak self] connection in
+      if let self { await EngineSocket(daemon: self.daemon, world: world).serve(connection) }
+    }
   }
 
   public func start() async throws {

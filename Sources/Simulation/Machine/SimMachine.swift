@@ -44,6 +44,7 @@ public final class SimMachine: Sendable {
     network = SimNetwork(world: world)
     kernel = SimKernel(world: world, network: network, programs: programs)
     registries = RegistryWorld(world: world)
+    network.internet.add(registries, world: world)
     blobs = MemoryBlobStore(world: world)
     state = Mutex(State(stack: stack, runtime: runtime))
     _ = try engine(of: stack)
@@ -104,6 +105,8 @@ public final class SimMachine: Sendable {
   public var clientNames: [String] { current.clientNames }
   /// The daemon as a client reaches it, traced.
   public var daemon: any RemoteAPI { current.daemon }
+  /// The same for clients on other machines (`tcp://HOST:2376`); nil when the stack has nothing that listens there.
+  public var remoteDaemon: (any RemoteAPI)? { current.remote }
   /// The name of the runtime that a stack would use.
   public func runtimeName(of stack: String) -> String { runtime }
 
@@ -154,7 +157,13 @@ public protocol SimStack: Sendable {
   var daemon: any RemoteAPI { get }
   /// The same without a trace.
   var untraced: any RemoteAPI { get }
+  /// The daemon as a client on another machine reaches it, over TCP with TLS; nil when nothing listens there.
+  var remote: (any RemoteAPI)? { get }
   func start() async throws
   /// Containers made from now on get another runtime; the refusal, when this stack cannot have it.
   func use(runtime: String) -> String?
+}
+
+extension SimStack {
+  public var remote: (any RemoteAPI)? { nil }
 }

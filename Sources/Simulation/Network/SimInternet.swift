@@ -52,7 +52,9 @@ public final class SimInternet: Sendable {
     let name = name.lowercased()
     return state.withLock { state in
       if let known = state.byName[name] { return known }
-      if name.contains(".dkr.ecr."), name.hasSuffix(".amazonaws.com") { return state.byName["ecr.amazonaws.com"] ?? [] }
+      if name.contains(".dkr.ecr.") || name.hasPrefix("api.ecr."), name.hasSuffix(".amazonaws.com") {
+        return state.byName["ecr.amazonaws.com"] ?? []
+      }
       return []
     }
   }

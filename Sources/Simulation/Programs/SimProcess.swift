@@ -121,6 +121,8 @@ public protocol SimProcess: Sendable {
   func query(server: String, name: String) async throws -> [String]
   /// connect(2) over TCP; ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT.
   func connect(_ address: String, _ port: Int) async throws -> Duplex
+  /// connect(2) to a socket of the file system; ENOENT, EACCES, ECONNREFUSED.
+  func connect(local path: String) async throws -> Duplex
   /// listen(2) on TCP; EADDRINUSE, EACCES below 1024 without CAP_NET_BIND_SERVICE.
   func listen(_ address: String, _ port: Int) throws -> SimListener
   /// An ICMP echo: the round trip in nanoseconds; nil when no answer comes.

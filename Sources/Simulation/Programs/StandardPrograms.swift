@@ -12,6 +12,7 @@ public func standardPrograms() -> ProgramTable {
   table.register("dash", ShellProgram(dialect: .dash))
   table.register("bash", ShellProgram(dialect: .bash))
   table.register("curl", AppletProgram(isBusybox: false, fixed: "curl"))
+  table.register("aws", AppletProgram(isBusybox: false, fixed: "aws"))
   table.register("apk", AppletProgram(isBusybox: true, fixed: "apk"))
   table.register("apt-get", AppletProgram(isBusybox: false, fixed: "apt-get"))
   return table

@@ -94,7 +94,7 @@ extension ProcessHandle {
   }
 
   /// The kernel closes a connection when its process ends.
-  fileprivate func hold(_ connection: Duplex) throws {
+  func hold(_ connection: Duplex) throws {
     do {
       try call { _, process in
         if process.connections.count >= 32 {

@@ -97,6 +97,7 @@ extension KernelState {
       ("/usr/bin/containerd", 44_093_264), ("/usr/bin/containerd-shim-runc-v2", 13_389_976),
       ("/usr/bin/ctr", 23_191_704), ("/usr/bin/docker-proxy", 2_091_248), ("/usr/bin/docker-init", 708_808),
       ("/usr/sbin/runc", 14_418_168), ("/usr/bin/crun", 412_176), ("/usr/bin/nft", 26_872),
+      ("/usr/bin/curl", 331_808), ("/usr/local/bin/aws", 6_840_712),
     ]
     for (path, size) in parts {
       let name = String(path.split(separator: "/").last ?? "")
@@ -122,7 +123,9 @@ extension KernelState {
       source: "tmpfs", target: "/run", type: "tmpfs", flags: ["MS_NOSUID", "MS_NODEV"],
       data: "size=\(memory / 5120)k,mode=755")
     for folder in ["/run/docker", "/run/containerd", "/run/lock", "/run/netns"] { try mkdirs(folder, mode: 0o755) }
-    try put("/run/docker.sock", [], mode: 0o660)
+    try mknod("/run/docker.sock", kind: .socket, mode: 0o660, .whiteout)
+    try chmod("/run/docker.sock", mode: 0o660)
+    try chown("/run/docker.sock", uid: 0, gid: 999)
     if hierarchies.contains(where: { !$0.isUnified }) {
       try mount(
         source: "tmpfs", target: "/sys/fs/cgroup", type: "tmpfs", flags: ["MS_NOSUID", "MS_NODEV", "MS_NOEXEC"],

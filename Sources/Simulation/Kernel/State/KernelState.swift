@@ -32,6 +32,7 @@ final class KernelState: @unchecked Sendable {
   /// Processes of each user (kuid), for RLIMIT_NPROC.
   var processesOfUser: [UInt32: Int] = [:]
   private(set) var endings = Endings()
+  var localSockets = LocalSockets()
   var seccompCache: [SeccompFilter] = []
   /// Processes made since boot.
   var forks = 0

@@ -31,6 +31,7 @@ struct AppletTable: Sendable {
     addSystemApplets(&table)
     addNetworkApplets(&table)
     addHTTPApplets(&table)
+    addAWSApplet(&table)
     addDigestApplets(&table)
     addMiscellaneousApplets(&table)
     return table
@@ -134,7 +135,7 @@ struct AppletProgram: SimProgram {
     (AppletTable.all.names.filter { !gnuOnly.contains($0) } + ["ash", "sh", "busybox"]).sorted()
   /// What busybox does not have.
   private static let gnuOnly: Set<String> = [
-    "curl", "apk", "apt-get", "apt", "getent", "stress", "ss", "dpkg", "pgrep-gnu",
+    "aws", "curl", "apk", "apt-get", "apt", "getent", "stress", "ss", "dpkg", "pgrep-gnu",
   ]
 
   private func list(_ process: any SimProcess) async throws -> Int32 {

@@ -116,13 +116,14 @@ private let runCurl: AppletBody = { context in
   let options: Options
   do {
     options = try Options(
-      context.arguments, "sSfIiLvkgo:OX:d:H:w:m:A:u:e:x:b:c:F:T:G#2",
+      context.arguments, "sSfIiLvkgo:OX:d:H:w:m:A:u:e:x:b:c:F:T:G#2N0q:E:Y:Z:j:",
       long: [
         "silent": "s", "show-error": "S", "fail": "f", "head": "I", "include": "i", "location": "L", "verbose": "v",
         "insecure": "k", "output": "o", "remote-name": "O", "request": "X", "data": "d", "header": "H",
         "write-out": "w",
         "max-time": "m", "user-agent": "A", "user": "u", "connect-timeout": "m", "data-raw": "d", "data-binary": "d",
-        "referer": "e", "get": "G", "retry": "x", "progress-bar": "#",
+        "referer": "e", "get": "G", "retry": "x", "progress-bar": "#", "no-buffer": "N", "http1.1": "0",
+        "unix-socket": "q", "cert": "E", "key": "Y", "cacert": "Z", "no-progress-meter": "2", "json": "j",
       ])
   } catch OptionProblem.unknown(let option) {
     try await context.complain(
@@ -152,10 +153,15 @@ private let runCurl: AppletBody = { context in
     }
     let client = HTTPClient(context: context)
     var method =
-      options.value("X") ?? (options.has("I") ? "HEAD" : options.has("d") && !options.has("G") ? "POST" : "GET")
+      options.value("X")
+      ?? (options.has("I") ? "HEAD" : (options.has("d") || options.has("j")) && !options.has("G") ? "POST" : "GET")
     var headers = [("User-Agent", options.value("A") ?? "curl/8.14.1"), ("Accept", "*/*")]
     if let user = options.value("u") ?? address.credentials {
       headers.append(("Authorization", "Basic " + Base64.encode(Array(user.utf8))))
+    }
+    if options.has("j") {
+      headers = headers.filter { $0.0 != "Accept" }
+      headers += [("Content-Type", "application/json"), ("Accept", "application/json")]
     }
     for header in options.all("H") {
       guard let colon = header.firstIndex(of: ":") else { continue }
@@ -164,6 +170,7 @@ private let runCurl: AppletBody = { context in
       headers.append((name, trimmed(header[header.index(after: colon)...])))
     }
     var body: [UInt8] = []
+    body += options.all("j").joined().utf8
     for (index, data) in options.all("d").enumerated() {
       if index > 0 { body.append(UInt8(ascii: "&")) }
       if data.hasPrefix("@") { body += try await context.contents(String(data.dropFirst())) } else { body += data.utf8 }
@@ -182,9 +189,15 @@ private let runCurl: AppletBody = { context in
     var redirections = 0
     do {
       while true {
-        ip = try await client.resolve(address.host)
-        if options.has("v") { try await context.complain("*   Trying \(ip):\(address.port)...\n") }
-        answer = try await client.send(method, address, at: ip, headers: headers, body: body, isHead: options.has("I"))
+        ip = options.has("q") ? "" : try await client.resolve(address.host)
+        if options.has("v"), let socket = options.value("q") {
+          try await context.complain("*   Trying \(socket):0...\n")
+        } else if options.has("v") {
+          try await context.complain("*   Trying \(ip):\(address.port)...\n")
+        }
+        answer = try await client.send(
+          method, address, at: ip, headers: headers, body: body, isHead: options.has("I"),
+          socket: options.value("q"))
         if options.has("v") {
           var lines =
             "* Connected to \(address.host) (\(ip)) port \(address.port)\n> \(method) \(address.path) HTTP/1.1\n> Host: \(address.authority)\n"
@@ -213,7 +226,9 @@ private let runCurl: AppletBody = { context in
       let milliseconds = (context.process.unixTime - start) / 1_000_000
       status = try await fail(
         error == .ETIMEDOUT ? 28 : 7,
-        "Failed to connect to \(address.host) port \(port) after \(milliseconds) ms: Could not connect to server")
+        options.has("q")
+          ? "Failed to connect to \(address.host) port \(port) over \(options.value("q") ?? "") after \(milliseconds) ms: Could not connect to server"
+          : "Failed to connect to \(address.host) port \(port) after \(milliseconds) ms: Could not connect to server")
       continue
     } catch HTTPFailure.empty {
       status = try await fail(52, "Empty reply from server")

@@ -86,11 +86,16 @@ struct HTTPClient {
 
   func send(
     _ method: String, _ address: HTTPAddress, at ip: String, headers: [(String, String)], body: [UInt8] = [],
-    isHead: Bool = false
+    isHead: Bool = false, socket: String? = nil
   ) async throws -> HTTPAnswer {
     try await context.flush()
     let connection: Duplex
-    do { connection = try await context.process.connect(ip, address.port) } catch let error as Errno {
+    do {
+      connection =
+        if let socket { try await context.process.connect(local: socket) } else {
+          try await context.process.connect(ip, address.port)
+        }
+    } catch let error as Errno {
       throw HTTPFailure.connect(ip, address.port, error)
     }
     defer {
