@@ -15,6 +15,7 @@ import Testing
 struct GenuineSessionTests {
   @Test(arguments: [
     "run-flags", "containers", "lists", "system", "images", "networks-volumes", "sessions", "copy", "sign-in", "help",
+    "templates",
   ])
   func session(_ name: String) throws {
     let lines = try Fixture.text("\(name).jsonl").split(separator: "\n")

@@ -7,8 +7,10 @@ struct TemplateEvaluator {
   private let options: Template.Options
   private var variables: [(name: String, value: TemplateValue)]
   private var out = ""
-  /// More than this no template of docker prints.
-  private static let maxOutput = 64 << 20
+  private var steps = 0
+  /// More than this no template of docker prints, and in more steps none is done.
+  private static let maxOutput = 16 << 20
+  private static let maxSteps = 1_000_000
 
   init(text: String, root: TemplateValue, options: Template.Options) {
     (self.text, self.root, self.options) = (text, root, options)
@@ -51,7 +53,10 @@ struct TemplateEvaluator {
         throw fault(
           "template \(GoQuote.string(name)) not defined", at: position, "{{template \(GoQuote.string(name))}}")
       }
-      guard out.utf8.count < TemplateEvaluator.maxOutput else { throw TemplateError("template: output too long") }
+      steps += 1
+      guard steps < TemplateEvaluator.maxSteps, out.utf8.count < TemplateEvaluator.maxOutput else {
+        throw TemplateError("template: output too long")
+      }
     }
     return .next
   }
@@ -110,7 +115,11 @@ struct TemplateEvaluator {
     for command in pipeline.commands { value = try evaluate(command, dot, final: value) }
     let result = value ?? .none
     for name in pipeline.variables {
-      if pipeline.isAssignment, let index = variables.lastIndex(where: { $0.name == name }) {
+      if pipeline.isAssignment {
+        guard let index = variables.lastIndex(where: { $0.name == name }) else {
+          guard let operand = pipeline.commands.last?.operands.first else { continue }
+          throw fault("undefined variable: \(name)", at: operand)
+        }
         variables[index].value = result
       } else {
         variables.append((name, result))

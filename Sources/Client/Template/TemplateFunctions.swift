@@ -85,6 +85,7 @@ enum TemplateFunctions {
     case "html": return .json(.string(escapeHTML(GoPrint.print(values))))
     case "js": return .json(.string(escapeJS(GoPrint.print(values))))
     case "urlquery": return .json(.string(escapeQuery(GoPrint.print(values))))
+    case "call" where arguments[0].isNull: throw TemplateError("call of nil")
     case "call": throw TemplateError("non-function of type \(GoPrint.typeName(arguments[0]))")
     case "eq":
       guard arguments.count > 1 else { throw TemplateError("missing argument for comparison") }

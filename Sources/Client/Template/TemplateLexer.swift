@@ -173,6 +173,7 @@ struct TemplateLexer {
       case "$":
         advance()
         add(.variable("$" + word()), from: start)
+        try checkTerminator()
       case ".":
         guard let next = peek(1), !(next.isASCII && next.isNumber) else {
           try number(start)
@@ -181,6 +182,7 @@ struct TemplateLexer {
         advance()
         let name = word()
         add(name.isEmpty ? .dot : .field(name), from: start)
+        if !name.isEmpty { try checkTerminator() }
       case "+", "-": try number(start)
       default:
         if character.isASCII, character.isNumber {
@@ -212,9 +214,13 @@ struct TemplateLexer {
     case "nil": add(.nil, from: start)
     default: add(TemplateLexer.keywords.contains(name) ? .keyword(name) : .identifier(name), from: start)
     }
-    if let next = peek(), !next.isWhitespace, !"|,:=()}.$\"'`+-".contains(next), !starts("}}") {
-      throw fault("bad character U+" + hex(next) + " '\(next)'")
-    }
+    try checkTerminator()
+  }
+
+  /// A name ends at a blank or at what may stand behind one.
+  private func checkTerminator() throws(TemplateError) {
+    guard let next = peek(), !next.isWhitespace, !".,|:()".contains(next), !starts("}}") else { return }
+    throw fault("bad character U+" + hex(next) + " '\(next)'")
   }
 
   private func hex(_ character: Character) -> String {
@@ -224,15 +230,36 @@ struct TemplateLexer {
 
   private mutating func number(_ start: Int) throws(TemplateError) {
     var spelled = ""
-    while let character = peek(),
-      character.isASCII, character.isLetter || character.isNumber || "._+-".contains(character)
-    {
-      let isSign = character == "+" || character == "-"
-      if isSign, !spelled.isEmpty, !(spelled.lowercased().last == "e" && !spelled.lowercased().hasPrefix("0x")) {
-        break
-      }
-      spelled.append(character)
+    func isDigit(_ character: Character, _ radix: Int) -> Bool {
+      character == "_" || (character.isASCII && character.hexDigitValue.map { $0 < radix } ?? false)
+    }
+    func take() {
+      if let character = peek() { spelled.append(character) }
       advance()
+    }
+    func takeDigits(_ radix: Int) { while let digit = peek(), isDigit(digit, radix) { take() } }
+    if peek() == "+" || peek() == "-" { take() }
+    var radix = 10
+    if peek() == "0" {
+      take()
+      if let mark = peek(), let value = ["x": 16, "X": 16, "o": 8, "O": 8, "b": 2, "B": 2][mark] {
+        radix = value
+        take()
+      }
+    }
+    takeDigits(radix)
+    if peek() == "." {
+      take()
+      takeDigits(radix)
+    }
+    if radix == 10, peek() == "e" || peek() == "E" {
+      take()
+      if peek() == "+" || peek() == "-" { take() }
+      takeDigits(10)
+    }
+    if let next = peek(), next.isLetter || next.isNumber || next == "_" {
+      take()
+      throw fault("bad number syntax: \(GoQuote.string(spelled))")
     }
     add(.number(spelled), from: start)
   }

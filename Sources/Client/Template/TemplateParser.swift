@@ -57,7 +57,8 @@ struct TemplateParser {
             nodes.append(.branch(try branch(kind)))
           case "break", "continue":
             skipSpace()
-            guard case .close = next().token else { throw fault("unexpected token in {{\(word)}}") }
+            let end = next()
+            guard case .close = end.token else { throw fault("unexpected \(shown(end.token)) in {{\(word)}}") }
             guard rangeDepth > 0 else { throw fault("{{\(word)}} outside {{range}}") }
             nodes.append(word == "break" ? .break : .continue)
           case "template":
@@ -136,6 +137,7 @@ struct TemplateParser {
         variables += pipeline.isAssignment ? [] : pipeline.variables
         return pipeline
       }
+      guard isOperand(item.token) else { throw fault("unexpected \(shown(item.token)) in \(context)") }
       pipeline.commands.append(try command(context, end))
     }
   }
@@ -151,11 +153,6 @@ struct TemplateParser {
       case .declare, .assign:
         pipeline.isAssignment = item.token == .assign
         index += 1
-        if pipeline.isAssignment {
-          for name in names where !variables.contains(name) {
-            throw fault("undefined variable \(GoQuote.string(name))")
-          }
-        }
         pipeline.variables = names
         return
       case .comma where context == "range":
@@ -171,6 +168,13 @@ struct TemplateParser {
     index = saved
   }
 
+  private func isOperand(_ token: TemplateLexer.Token) -> Bool {
+    switch token {
+    case .identifier, .field, .variable, .dot, .bool, .number, .string, .character, .nil, .leftParenthesis: true
+    default: false
+    }
+  }
+
   private mutating func command(
     _ context: String, _ end: TemplateLexer.Token
   ) throws(TemplateError) -> TemplateCommand {
@@ -184,6 +188,7 @@ struct TemplateParser {
         index += 1
         break
       }
+      guard isOperand(item.token) else { throw fault("unexpected \(shown(item.token)) in operand") }
       operands.append(try operand(context))
       switch item.token {
       case .space, .pipe: continue
