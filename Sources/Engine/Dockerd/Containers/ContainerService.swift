@@ -13,7 +13,18 @@ public final class ContainerService: DockerdService, ContainerLookup {
   let roots = RootMounts()
   private let ending = Mutex(false)
 
-  public init(daemon: Daemon) { self.daemon = daemon }
+  // Of the daemon's settings those that cannot change while it runs.
+  let namespace: String
+  let snapshotter: String
+  private let dataRoot: String
+  private let execRoot: String
+
+  public init(daemon: Daemon) {
+    self.daemon = daemon
+    let configuration = daemon.configuration
+    (namespace, snapshotter) = (configuration.namespace, configuration.snapshotter)
+    (dataRoot, execRoot) = (configuration.dataRoot, configuration.execRoot)
+  }
 
   var configuration: DaemonConfiguration { daemon.configuration }
   var world: any World { daemon.world }
@@ -22,14 +33,17 @@ public final class ContainerService: DockerdService, ContainerLookup {
   var isShuttingDown: Bool { ending.withLock { $0 } }
 
   func call<O: ContainerdOperation>(_ operation: O) async throws -> O.Answer {
-    try await daemon.containerd.call(operation, namespace: configuration.namespace)
+    try await daemon.containerd.call(operation, namespace: namespace)
   }
 
   /// `/var/lib/docker/containers/ID`.
-  func folder(_ id: String) -> String { "\(configuration.dataRoot)/containers/\(id)" }
+  func folder(_ id: String) -> String { "\(dataRoot)/containers/\(id)" }
 
   /// `/var/run/docker/containerd/ID`: the bundle folder, where the FIFOs are.
-  func bundle(_ id: String) -> String { "\(configuration.execRoot)/containerd/\(id)" }
+  func bundle(_ id: String) -> String { "\(execRoot)/containerd/\(id)" }
+
+  /// Where a root file system is mounted while somebody needs it: `/var/lib/docker/rootfs/overlayfs/ID`.
+  func rootPath(_ id: String) -> String { "\(dataRoot)/rootfs/\(snapshotter)/\(id)" }
 
   func logPath(_ details: ContainerDetails) -> String {
     switch details.hostConfig.logType {

@@ -251,7 +251,7 @@ public final class SystemService: DockerdService {
       new["ImageUsage"] = usage.json(withItems: true)
     }
     if isWanted("container") {
-      let usage = await containerUsage()
+      let usage = try await containerUsage()
       old["Containers"] = .array(usage.items)
       new["ContainerUsage"] = usage.json(withItems: true)
     }
@@ -268,7 +268,8 @@ public final class SystemService: DockerdService {
     return APIResponse(200, .json(.object(JSONObject((isVerbose ? [] : old.members) + new.members))))
   }
 
-  private func containerUsage() async -> DiskUsage {
+  private func containerUsage() async throws -> DiskUsage {
+    if let source = daemon.containers as? any DiskUsageSource { return try await source.diskUsage() }
     var usage = DiskUsage()
     for container in await daemon.containers.all() {
       let isActive = ["running", "paused", "restarting"].contains(container.state)

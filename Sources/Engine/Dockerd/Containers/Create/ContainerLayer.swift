@@ -7,11 +7,6 @@ import Seams
 /// The writable layer of a container: a snapshot on top of the image's, under a lease of its own (moby's
 /// containerd/image_snapshot.go).
 extension ContainerService {
-  var snapshotter: String { configuration.snapshotter }
-
-  /// Where the root file system is mounted while somebody needs it.
-  func rootPath(_ id: String) -> String { "\(configuration.dataRoot)/rootfs/\(snapshotter)/\(id)" }
-
   /// Makes the `-init` snapshot (mount points and files that dockerd mounts over) and the writable one on top.
   func createLayer(_ id: String, image: LocalImage?) async throws {
     let parent = image?.chainID?.description ?? ""

@@ -134,9 +134,12 @@ extension ContainerService {
     let archive: [UInt8]
     do {
       archive = try await withRoot(container.id) { root in
-        do throws(Errno) { return try daemon.files.archive("/", root: root) } catch {
+        let archive: [UInt8]
+        do throws(Errno) { archive = try daemon.files.archive("/", root: root) } catch {
           throw EngineError(.unknown, error.message)
         }
+        // The names begin with the root's own name on the host.
+        return try ArchiveNames.replaceFirst(in: archive, with: "")
       }
     } catch {
       throw EngineError(

@@ -113,6 +113,23 @@ extension ContainerService {
   }
 }
 
+extension ContainerService: DiskUsageSource {
+  /// What the writable layers hold.
+  func diskUsage() async throws -> DiskUsage {
+    var usage = DiskUsage()
+    for container in registry.all {
+      let (writable, total) = await sizes(container)
+      var item = await listItem(container)
+      item.members.append(.init("SizeRw", .int(max(0, writable))))
+      item.members.append(.init("SizeRootFs", .int(total)))
+      usage.items.append(.object(item))
+      usage.totalSize += max(0, writable)
+      if container.state.isRunning { usage.activeCount += 1 } else { usage.reclaimable += max(0, writable) }
+    }
+    return usage
+  }
+}
+
 extension ContainerDetails {
   /// The command as lists show it: arguments with spaces are quoted.
   var command: String {

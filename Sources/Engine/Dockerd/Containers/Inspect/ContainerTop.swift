@@ -15,8 +15,9 @@ extension ContainerService {
       throw EngineError(.unknown, "Couldn't find PID field in ps output")
     }
     let now = world.unixTime / Duration64.second
+    let users = UserNames(daemon.files)
     let processes = pids.sorted().compactMap { daemon.processes.info($0) }.map { info in
-      columns.map { $0.text(info, now, users: UserNames(daemon.files)) }
+      columns.map { $0.text(info, now, users: users) }
     }
     publish(container, "top")
     return APIResponse(

@@ -17,8 +17,8 @@ struct ContainerDetails: Sendable, JSONWritable {
   var manifestDescriptor: Descriptor?
   /// In containerd's image store.
   var imageStoreName = ""
-  var config: ContainerConfig
-  var hostConfig: HostConfig
+  @SharedValue var config: ContainerConfig
+  @SharedValue var hostConfig: HostConfig
   var security = SecurityOptions()
   /// Engine API `EndpointsConfig` by network, in the order asked for.
   var endpoints = JSONObject()
@@ -41,7 +41,9 @@ struct ContainerDetails: Sendable, JSONWritable {
     id: String, created: UInt64, name: String, config: ContainerConfig, hostConfig: HostConfig, platform: Platform
   ) {
     (self.id, self.created, self.name) = (id, created, name)
-    (self.config, self.hostConfig, imagePlatform) = (config, hostConfig, platform)
+    _config = SharedValue(wrappedValue: config)
+    _hostConfig = SharedValue(wrappedValue: hostConfig)
+    imagePlatform = platform
     let arguments = config.arguments
     path = arguments.first ?? ""
     args = Array(arguments.dropFirst())

@@ -6,7 +6,7 @@ import Seams
 extension ContainerService {
   /// Listens to containerd's events; again when the stream breaks.
   func listen() async throws {
-    let stream = try await daemon.containerd.events(namespace: configuration.namespace)
+    let stream = try await daemon.containerd.events(namespace: namespace)
     world.spawn { [self] in
       for await event in stream { receive(event) }
       while !isShuttingDown {
