@@ -6,8 +6,8 @@ public struct DockerCommandLine {
   /// Runs one docker command.
   ///
   /// - Parameter arguments: without the leading `docker`: `["run", "--rm", "alpine", "true"]`.
-  /// - Returns: docker's exit status: 0; 1 and 125 for what the command line or the daemon refused; 126 and 127 when the
-  ///   container's command cannot be run; the container's own status; 128 and the signal's number when interrupted.
+  /// - Returns: docker's exit status: 0; 1 and 125 for what the command line or the daemon refused; 126 and 127 when
+  ///   the container's command cannot be run; the container's own status; 128 and the signal's number when interrupted.
   public static func run(_ arguments: [String], in environment: any ClientEnvironment) async -> Int32 {
     let session = Session(environment)
     return await session.supervise { await run(arguments, session) }
@@ -181,8 +181,12 @@ public struct DockerCommandLine {
   ) async throws -> Int32 {
     if path == "docker", CommandTree.later.contains(name) {
       throw CommandError(
-        "docker: 'docker \(name)' is not part of Drydock yet: \(CommandTree.later.joined(separator: ", ")) come later\n\n"
+        "docker: 'docker \(name)' is not part of Drydock yet: \(CommandTree.later.joined(separator: ", ")) come "
+          + "later\n\n"
           + "Run 'docker --help' for what there is")
+    }
+    if path == "docker image", name == "build" {
+      throw CommandError("docker: 'docker image build' is not part of Drydock yet: it comes later, with 'docker build'")
     }
     var message = "docker: unknown command: \(path) \(name)"
     let names = command.subcommands.flatMap { [$0.name] + $0.aliases } + (path == "docker" ? ["help"] : [])

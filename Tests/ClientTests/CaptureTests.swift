@@ -52,10 +52,7 @@ struct CaptureTests {
           101, .hijacked(daemon.connection([frame(1, "hi\n")], afterStart: true, listens: false, world: world)))
       }
     case "POST /containers/{id}/wait":
-      daemon.on(op(call)) { _, daemon in
-        await daemon.started.value()
-        return APIResponse(200, .json(["StatusCode": 0]))
-      }
+      daemon.on(op(call)) { _, daemon in daemon.later(["StatusCode": 0], world: world) }
     case "POST /containers/{id}/exec":
       daemon.on(op(call), 201, ["Id": .string(id)])
       daemon.on("POST /exec/\(id)/start") { _, daemon in

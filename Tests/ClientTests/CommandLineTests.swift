@@ -17,13 +17,15 @@ struct CommandLineTests {
       run("rum -it x")
         == (
           1, "",
-          "docker: unknown command: docker rum\n\nDid you mean this?\n\tdocker rm\n\tdocker run\n\nRun 'docker --help' for more information\n"
+          "docker: unknown command: docker rum\n\nDid you mean this?\n\tdocker rm\n\tdocker run\n\nRun 'docker "
+            + "--help' for more information\n"
         ))
     #expect(
       run("network lss")
         == (
           1, "",
-          "docker: unknown command: docker network lss\n\nDid you mean this?\n\tdocker network ls\n\nUsage:  docker network\n\nRun 'docker network --help' for more information\n"
+          "docker: unknown command: docker network lss\n\nDid you mean this?\n\tdocker network ls\n\nUsage:  "
+            + "docker network\n\nRun 'docker network --help' for more information\n"
         ))
     #expect(run("qqqqqq").2 == "docker: unknown command: docker qqqqqq\n\nRun 'docker --help' for more information\n")
   }
@@ -53,7 +55,8 @@ struct CommandLineTests {
   @Test func optionsOfDocker() {
     #expect(
       run("--nope ps").2
-        == "unknown flag: --nope\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' for more information\n"
+        == "unknown flag: --nope\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' for more "
+        + "information\n"
     )
     #expect(run("-x ps").0 == 125)
     #expect(run("--log-level foo ps") == (1, "", "Unable to parse logging level: foo\n"))

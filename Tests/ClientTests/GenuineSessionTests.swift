@@ -129,7 +129,7 @@ struct Recorded {
           channel.closeWriting()
           return APIResponse(Int(answer.number("status")), .stream(channel), headers: headers)
         }
-        if answer.flag("afterStart") { await daemon.started.value() }
+        if answer.flag("afterStart") { return daemon.later(answer["json"] ?? .null, world: world) }
         let body: APIResponse.Body = answer["json"].map { .json($0) } ?? .text(answer.text("text"))
         return APIResponse(
           Int(answer.number("status")), answer.number("status") == 204 ? .none : body, headers: headers)

@@ -28,7 +28,12 @@ struct InterruptTests {
       return APIResponse(101, .hijacked(duplex))
     }
     daemon.on("POST /containers/\(id)/wait") { _, _ in
-      APIResponse(200, .json(["StatusCode": .int(await stop.value())]))
+      let body = ByteChannel()
+      world.spawn {
+        body.push(Array("{\"StatusCode\":\(await stop.value())}\n".utf8))
+        body.closeWriting()
+      }
+      return APIResponse(200, .stream(body))
     }
     daemon.on("POST /containers/\(id)/start", 204, .null)
     daemon.on("POST /containers/\(id)/resize", 200, .null)

@@ -44,7 +44,8 @@ enum CommandTree {
       Flag("config", .string(""), "Location of client config files (default \"~/.docker\")", completes: .files),
       Flag(
         "context", "c", .string(""),
-        "Name of the context to use to connect to the daemon (overrides DOCKER_HOST env var and default context set with "
+        "Name of the context to use to connect to the daemon (overrides DOCKER_HOST env var and default context "
+          + "set with "
           + "\"docker context use\")"),
       Flag("debug", "D", .bool(false), "Enable debug mode"),
       Flag("host", "H", .list(.any), "Daemon socket to connect to"),

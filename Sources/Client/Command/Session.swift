@@ -78,7 +78,11 @@ final class Session: Sendable {
   func greet() async { await ping() }
 
   /// The JSON of an answer, whole, however it comes.
-  func json(_ request: APIRequest) async throws -> JSON { try await Session.json(try await send(request)) }
+  func json(_ request: APIRequest) async throws -> JSON {
+    let response = try await send(request)
+    if case .stream(let stream) = response.body { closeOnInterrupt(stream) }
+    return try await Session.json(response)
+  }
 
   static func json(_ response: APIResponse) async throws -> JSON {
     switch response.body {

@@ -23,30 +23,34 @@ struct ContainerLife: Sendable {
       output: attached.output || isTerminal, error: attached.error, detachKeys: keys)
   }
 
-  /// Asks for the container's end, without waiting for it: the daemon has the request when this returns.
+  /// Asks for the container's end, without waiting for it: the daemon watches when this returns (its answer has begun).
   ///
   /// - Parameter condition: `next-exit`, `removed`, or empty for a container that runs.
   func wait(_ condition: String) async -> OneShot<Result<Int32, any Error>> {
     let outcome = OneShot<Result<Int32, any Error>>()
     let query = condition.isEmpty ? [] : [("condition", condition)]
-    let wait = request("POST", "/containers/{id}/wait", ["id": id], query: query)
     let session = session
-    session.world.spawn {
-      do {
-        let answer = try await session.json(wait)
-        if let message = answer["Error"]?["Message"]?.string, !message.isEmpty {
-          try? await session.err("Error waiting for container: \(message)\n")
-          outcome.resolve(.success(125))
-        } else {
-          outcome.resolve(.success(Int32(truncatingIfNeeded: answer.number("StatusCode"))))
-        }
-      } catch {
-        outcome.resolve(.failure(error))
-      }
+    do {
+      let response = try await session.send(request("POST", "/containers/{id}/wait", ["id": id], query: query))
+      if case .stream(let stream) = response.body { session.closeOnInterrupt(stream) }
+      session.world.spawn { outcome.resolve(await ContainerLife.status(response, session)) }
+    } catch {
+      outcome.resolve(.failure(error))
     }
-    // The request goes out before the caller's next one.
-    await Task.yield()
     return outcome
+  }
+
+  private static func status(_ response: APIResponse, _ session: Session) async -> Result<Int32, any Error> {
+    do {
+      let answer = try await Session.json(response)
+      if let message = answer["Error"]?["Message"]?.string, !message.isEmpty {
+        try await session.err("Error waiting for container: \(message)\n")
+        return .success(125)
+      }
+      return .success(Int32(truncatingIfNeeded: answer.number("StatusCode")))
+    } catch {
+      return .failure(error)
+    }
   }
 
   /// Signals that the client gets go to the container; with a terminal only the new size does (keys go as they are).

@@ -86,8 +86,10 @@ extension Table where Source == ContainerRow {
 
   /// `--format raw`.
   static func containersRaw(withSize: Bool) -> String {
-    "container_id: {{.ID}}\\nimage: {{.Image}}\\ncommand: {{.Command}}\\ncreated_at: {{.CreatedAt}}\\nstate: {{- pad .State 1 0}}\\n"
-      + "status: {{- pad .Status 1 0}}\\nnames: {{.Names}}\\nlabels: {{- pad .Labels 1 0}}\\nports: {{- pad .Ports 1 0}}\\n"
+    "container_id: {{.ID}}\\nimage: {{.Image}}\\ncommand: {{.Command}}\\ncreated_at: {{.CreatedAt}}\\nstate: {{- "
+      + "pad .State 1 0}}\\n"
+      + "status: {{- pad .Status 1 0}}\\nnames: {{.Names}}\\nlabels: {{- pad .Labels 1 0}}\\nports: {{- pad .Ports "
+      + "1 0}}\\n"
       + (withSize ? "size: {{.Size}}\\n" : "")
   }
 }

@@ -68,7 +68,7 @@ struct PathStat: Sendable {
   }
 }
 
-/// The rules of `cp -a` between two places (docker's pkg/archive): what is copied is renamed when it goes to a new name.
+/// The rules of `cp` between two places (docker's pkg/archive): what goes to a new name is renamed.
 private struct ContainerCopy {
   let invocation: Invocation
   private var session: Session { invocation.session }

@@ -9,7 +9,8 @@ extension Command {
       Flag("all-tags", "a", .bool(false), "Download all tagged images in the repository"),
       Flag("disable-content-trust", .bool(true), "Skip image verification (default true)"),
       Flag(
-        "platform", .string(""), "Set platform if server is multi-platform capable", completes: .words(Words.platforms)),
+        "platform", .string(""), "Set platform if server is multi-platform capable",
+        completes: .words(Words.platforms)),
       Flag("quiet", "q", .bool(false), "Suppress verbose output"),
     ], completes: [.images]
   ) { invocation in
@@ -38,7 +39,9 @@ extension Command {
       Flag("disable-content-trust", .bool(true), "Skip image signing (default true)"),
       Flag(
         "platform", .string(""),
-        "Push a platform-specific manifest as a single-platform image to the registry.\nImage index won't be pushed, meaning that other manifests, including attestations won't be preserved.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)",
+        "Push a platform-specific manifest as a single-platform image to the registry.\nImage index won't be "
+          + "pushed, meaning that other manifests, including attestations won't be preserved.\n"
+          + "'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)",
         completes: .words(Words.platforms)),
       Flag("quiet", "q", .bool(false), "Suppress verbose output"),
     ], completes: [.images]

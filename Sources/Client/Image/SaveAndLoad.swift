@@ -79,7 +79,8 @@ extension Command {
       Flag("change", "c", .list(.any), "Apply Dockerfile instruction to the created image"),
       Flag("message", "m", .string(""), "Set commit message for imported image"),
       Flag(
-        "platform", .string(""), "Set platform if server is multi-platform capable", completes: .words(Words.platforms)),
+        "platform", .string(""), "Set platform if server is multi-platform capable",
+        completes: .words(Words.platforms)),
     ], completes: [.files, .images]
   ) { invocation in
     let (session, flags) = (invocation.session, invocation.flags)

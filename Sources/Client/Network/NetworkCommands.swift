@@ -63,8 +63,10 @@ extension Command {
       // The ingress network is worth a question.
       if let network = try? await invocation.session.inspectNetwork(name), network.flag("Ingress") {
         let question =
-          "WARNING! Before removing the routing-mesh network, make sure all the nodes in your swarm run the same docker "
-          + "engine version. Otherwise, removal may not be effective and functionality of newly create ingress networks "
+          "WARNING! Before removing the routing-mesh network, make sure all the nodes in your swarm run the same "
+          + "docker "
+          + "engine version. Otherwise, removal may not be effective and functionality of newly create ingress "
+          + "networks "
           + "will be impaired.\nAre you sure you want to continue? [y/N] "
         guard try await invocation.session.confirm(question) else { continue }
       }

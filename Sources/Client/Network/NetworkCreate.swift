@@ -74,7 +74,8 @@ private struct AddressPools {
       }
       guard pools[index].range.isEmpty else {
         throw CommandError(
-          "cannot configure multiple ranges (\(range), \(pools[index].range)) on the same subnet (\(pools[index].subnet))"
+          "cannot configure multiple ranges (\(range), \(pools[index].range)) on the same subnet "
+            + "(\(pools[index].subnet))"
         )
       }
       pools[index].range = range
@@ -85,7 +86,8 @@ private struct AddressPools {
       }
       guard pools[index].gateway.isEmpty else {
         throw CommandError(
-          "cannot configure multiple gateways (\(gateway), \(pools[index].gateway)) for the same subnet (\(pools[index].subnet))"
+          "cannot configure multiple gateways (\(gateway), \(pools[index].gateway)) for the same subnet "
+            + "(\(pools[index].subnet))"
         )
       }
       pools[index].gateway = gateway

@@ -145,7 +145,9 @@ extension Command {
       Flag("format", "f", .string(""), formatHelp, completes: .words(Words.formats)),
       Flag(
         "platform", .string(""),
-        "Inspect a specific platform of the multi-platform image.\nIf the image or the server is not multi-platform capable, the command will error out if the platform does not match.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)",
+        "Inspect a specific platform of the multi-platform image.\nIf the image or the server is not "
+          + "multi-platform capable, the command will error out if the platform does not match.\n"
+          + "'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)",
         completes: .words(Words.platforms)),
     ], completes: [.images]
   ) { invocation in

@@ -88,6 +88,17 @@ final class ScriptedDaemon: RemoteAPI {
     return response
   }
 
+  /// An answer that begins at once and comes when the container has started.
+  func later(_ json: JSON, world: any World) -> APIResponse {
+    let body = ByteChannel(capacity: .max)
+    world.spawn { [self] in
+      await started.value()
+      body.push(Array(json.text.utf8))
+      body.closeWriting()
+    }
+    return APIResponse(200, .stream(body))
+  }
+
   /// A connection on which the container says `chunks`, once it has started (`afterStart`), and hears what the client
   /// sends (`listens`: until the client ends it).
   func connection(_ chunks: [[UInt8]], afterStart: Bool, listens: Bool, world: any World) -> Duplex {
