@@ -254,6 +254,28 @@ struct ContainerRunTests {
     #expect(fixture.files.paths(below: folder).contains("\(folder)/hosts"))
   }
 
+  @Test("A network that is joined later adds its line to /etc/hosts; one that is left takes it away")
+  func hostsFollowNetworks() throws {
+    let fixture = try ContainersFixture()
+    fixture.containerd.script(ContainersFixture.server)
+    @Sendable func networks(_ addresses: [(String, String)]) -> SandboxState {
+      SandboxState(
+        sandboxID: "s", networks: JSONObject(addresses.map { .init($0.0, ["IPAddress": .string($0.1)]) }), ports: [:],
+        primaryAddress: addresses[0].1)
+    }
+    let (joined, left) = try fixture.world.run { () async throws in
+      let id = try await fixture.create("web", ["Hostname": "box"])
+      try await fixture.start(id)
+      let path = "/var/lib/docker/containers/\(id)/hosts"
+      await fixture.service.networksChanged(id, networks([("bridge", "172.17.0.2"), ("back", "172.18.0.3")]))
+      let joined = fixture.files.text(path) ?? ""
+      await fixture.service.networksChanged(id, networks([("back", "172.18.0.3")]))
+      return (joined, fixture.files.text(path) ?? "")
+    }
+    #expect(joined.hasSuffix("ff02::2\tip6-allrouters\n172.17.0.2\tbox\n172.18.0.3\tbox\n"))
+    #expect(left.hasSuffix("ff02::2\tip6-allrouters\n172.18.0.3\tbox\n"))
+  }
+
   @Test("Volumes: copy-up of what the image has, --rm takes anonymous ones along, named ones stay")
   func volumes() throws {
     let fixture = try ContainersFixture()

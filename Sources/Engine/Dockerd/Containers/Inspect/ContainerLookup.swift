@@ -49,7 +49,7 @@ extension ContainerService {
           return .init(member.key, .object(settings))
         })
     }
-    if !state.sandboxID.isEmpty { container.withRunning { $0.address = state.primaryAddress } }
+    if !state.sandboxID.isEmpty { takeAddresses(of: container, container.details, state) }
     try? save(container)
   }
 }

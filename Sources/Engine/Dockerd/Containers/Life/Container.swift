@@ -39,6 +39,8 @@ final class Container: Sendable {
     var isConnected = false
     /// Its first address.
     var address = ""
+    /// All of them, in the order of joining.
+    var addresses: [String] = []
     /// Counts the runs of the health monitor; one that is not the newest ends.
     var healthGeneration = 0
     var healthMonitor: Task<Void, Never>?

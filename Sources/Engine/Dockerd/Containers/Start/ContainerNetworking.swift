@@ -61,16 +61,25 @@ extension ContainerService {
     let details = container.details
     guard !details.config.networkDisabled, !details.hostConfig.networkMode.isContainer else { return }
     let state = try await daemon.networks.connect(sandbox(details, pid: pid))
-    container.withRunning { running in
-      running.isConnected = true
-      running.address = state.primaryAddress
+    container.withRunning { $0.isConnected = true }
+    takeAddresses(of: container, details, state)
+  }
+
+  /// What its networks gave it: kept for links, and written into `/etc/hosts`.
+  func takeAddresses(of container: Container, _ details: ContainerDetails, _ state: SandboxState) {
+    let addresses = state.networks.members.compactMap { $0.value["IPAddress"]?.string }.filter { !$0.isEmpty }
+    let old = container.withRunning { running in
+      defer { (running.address, running.addresses) = (state.primaryAddress, addresses) }
+      return running.addresses
     }
-    networkFiles.appendOwnAddress(state.primaryAddress, details, folder: folder(container.id))
+    if old != addresses {
+      networkFiles.updateOwnAddresses(from: old, to: addresses, details, folder: folder(container.id))
+    }
   }
 
   func releaseNetwork(_ container: Container) async {
     let wasConnected = container.withRunning { running in
-      defer { (running.isConnected, running.address) = (false, "") }
+      defer { (running.isConnected, running.address, running.addresses) = (false, "", []) }
       return running.isConnected
     }
     if wasConnected { await daemon.networks.release(container.id) }

@@ -48,15 +48,24 @@ struct NetworkFiles: Sendable {
     return text
   }
 
-  /// The container's own line, once its address is known.
-  func appendOwnAddress(_ address: String, _ details: ContainerDetails, folder: String) {
-    guard !address.isEmpty else { return }
+  /// The container's own lines follow its addresses: those that have gone go, new ones come at the end.
+  func updateOwnAddresses(from old: [String], to new: [String], _ details: ContainerDetails, folder: String) {
+    let path = "\(folder)/hosts"
+    let gone = old.filter { !new.contains($0) }
+    if !gone.isEmpty, let text = (try? files.read(path)).map({ String(decoding: $0, as: UTF8.self) }) {
+      let kept = text.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
+        !gone.contains { line.hasPrefix($0 + "\t") }
+      }
+      try? files.write(path, Array(kept.joined(separator: "\n").utf8), mode: 0o644)
+    }
     let config = details.config
     let names =
       config.domainname.isEmpty
       ? config.hostname : "\(config.hostname).\(config.domainname) \(config.hostname)"
-    // Appended: the file is mounted, so it must stay the same file.
-    try? files.append("\(folder)/hosts", Array("\(address)\t\(names)\n".utf8))
+    for address in new where !address.isEmpty && !old.contains(address) {
+      // Appended: the file is mounted, so it must stay the same file.
+      try? files.append(path, Array("\(address)\t\(names)\n".utf8))
+    }
   }
 
   private func resolvConf(_ details: ContainerDetails) -> String {
