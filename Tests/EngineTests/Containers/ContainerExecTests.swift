@@ -1,7 +1,8 @@
-import Engine
 import JSONTree
 import Seams
 import Testing
+
+@testable import Engine
 
 @Suite("docker exec")
 struct ContainerExecTests {
@@ -116,6 +117,20 @@ struct ContainerExecTests {
       #expect(
         try await fixture.outcome("POST /containers/{id}/exec", "web", body: ["Cmd": ["x"]])
           == "409 container \(id) is not running")
+    }
+  }
+
+  @Test("With the container its exec sessions are forgotten")
+  func forgotten() throws {
+    let (fixture, _) = try fixture()
+    try fixture.world.run { () async throws in
+      let exec = try await exec(fixture, ["Cmd": ["ps"]])
+      _ = try await fixture.outcome("POST /exec/{id}/start", exec, body: ["Detach": true])
+      try await fixture.world.sleep(1)
+      #expect(try await fixture.json("GET /exec/{id}/json", exec)["ExitCode"] == 3)
+      _ = try await fixture.outcome("DELETE /containers/{id}", "web", query: [("force", "1")])
+      #expect(try await fixture.outcome("GET /exec/{id}/json", exec) == "404 No such exec instance: \(exec)")
+      #expect(fixture.service.execs[exec] == nil)
     }
   }
 

@@ -150,7 +150,7 @@ extension ContainerService {
       session.markStarted()
       let message = (error as? EngineError)?.message ?? "\(error)"
       let failure = StartFailure(message)
-      container.withRunning { $0.execs.removeAll { $0.id == session.id } }
+      container.withRunning { $0.endExec(session.id) }
       execs.retire(session.id)
       let isRuntimeFailure = session.read { $0.streams != nil }
       session.read { $0.exitCode = isRuntimeFailure ? failure.exitCode : 126 }
@@ -253,7 +253,7 @@ extension ContainerService {
     if let session = execs[id] {
       await session.lock.withLock {}
       exitCode = exit.exitCode
-      container.withRunning { $0.execs.removeAll { $0.id == id } }
+      container.withRunning { $0.endExec(id) }
       session.read { state in
         state.exitCode = exit.exitCode
         state.isRunning = false

@@ -124,7 +124,7 @@ final class ExecTable: Sendable {
     var ended: [String] = []
   }
   /// moby forgets them after five to ten minutes; a number keeps memory bounded without a timer.
-  private static let kept = 256
+  static let kept = 256
   private let state = Mutex(State())
 
   subscript(id: String) -> ExecSession? { state.withLock { $0.sessions[id] } }

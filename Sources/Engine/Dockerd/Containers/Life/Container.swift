@@ -46,9 +46,20 @@ final class Container: Sendable {
     var healthMonitor: Task<Void, Never>?
     /// Exec sessions that have not ended, in order of creation.
     var execs: [ExecSession] = []
+    /// Those that have ended and can still be inspected, oldest first.
+    fileprivate(set) var endedExecs: [String] = []
     /// Where a shareable `/dev/shm` is mounted.
     var shmPath = ""
     fileprivate var isRemoved = false
+
+    /// An exec session has ended.
+    mutating func endExec(_ id: String) {
+      execs.removeAll { $0.id == id }
+      endedExecs.append(id)
+      // The table has forgotten older ones by then.
+      if endedExecs.count > 4 * ExecTable.kept { endedExecs.removeFirst(2 * ExecTable.kept) }
+    }
+
     fileprivate var stopWaiters: [(id: Int, notify: Waiter)] = []
     fileprivate var removeWaiters: [(id: Int, notify: Waiter)] = []
     fileprivate var nextWaiter = 0

@@ -69,6 +69,7 @@ extension ContainerService {
     try? daemon.store.remove(ContainerService.bucket, container.id)
     await releaseMounts(container, removingVolumes: removeVolumes)
     registry.release(name: container.name, of: container.id)
+    for exec in container.withRunning({ $0.endedExecs }) { execs.remove(exec) }
     container.output.close()
     container.setRemoved()
     publish(container, "destroy")
