@@ -187,6 +187,15 @@ import Testing
     #expect(f.read("/mnt/cgroup.procs", as: pid) == "\(pid)\n")
   }
 
+  @Test func aCgroupNamespaceOfCloneBeginsWhereTheChildStarts() throws {
+    let f = KernelFixture()
+    try f.perform(.mkdir(path: "/sys/fs/cgroup/box", mode: 0o755))
+    let pid = try f.perform(.clone(namespaces: [.cgroup, .mount], cgroup: "/sys/fs/cgroup/box"))
+    #expect(f.read("/proc/self/cgroup", as: pid) == "0::/\n")
+    try f.mount("cgroup", "/mnt", "cgroup2", as: pid)
+    #expect(f.read("/mnt/cgroup.procs", as: pid) == "\(pid)\n")
+  }
+
   // MARK: user
 
   @Test func idMapsAreWrittenOnceByWhoMay() throws {

@@ -35,7 +35,8 @@ final class Hierarchy {
 
   private init(_ kernel: KernelState, name: String, number: Int, isUnified: Bool, _ controllers: Controller) {
     (self.name, self.number, self.isUnified, self.controllers) = (name, number, isUnified, controllers)
-    let fs = FileSystem(kernel, type: isUnified ? "cgroup2" : "cgroup")
+    let fs = CgroupFileSystem(kernel, type: isUnified ? "cgroup2" : "cgroup")
+    fs.pin()
     fs.options = isUnified ? ["nsdelegate", "memory_recursiveprot"] : name.split(separator: ",").map(String.init)
     root = Cgroup(fs, hierarchy: self, name: "", above: nil)
   }
@@ -56,6 +57,10 @@ final class Hierarchy {
     return [Hierarchy(kernel, name: "", number: 0, isUnified: true, [])]
       + v1.enumerated().map { Hierarchy(kernel, name: $1.0, number: $0 + 1, isUnified: false, $1.1) }
   }
+}
+
+private final class CgroupFileSystem: FileSystem {
+  override var isStable: Bool { true }
 }
 
 /// What memory is used for.
@@ -154,6 +159,7 @@ final class Cgroup: Inode {
     links -= 1
     cgroup.isRemoved = true
     cgroup.parent = nil
+    FileSystem.drop(cgroup)
   }
 
   var subfolders: [Cgroup] { folders.isEmpty ? [] : folders.entries.map(\.value).sorted { $0.name < $1.name } }
@@ -168,10 +174,16 @@ final class Cgroup: Inode {
     return here
   }
 
+  override func takeChildren() -> [Inode] {
+    let all: [Inode] = files.entries.map(\.value)
+    files.removeAll()
+    return all
+  }
+
   func tearDown() {
     for folder in folders.entries { folder.value.tearDown() }
     folders.removeAll()
-    files.removeAll()
+    FileSystem.drop(self)
     members = [:]
   }
 

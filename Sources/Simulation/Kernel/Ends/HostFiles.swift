@@ -183,7 +183,10 @@ extension KernelState {
     guard let child = try folder.inode.lookup(name) else { return }
     if folder.mount.isReadOnly { throw .EROFS }
     if hasMounts(child) { throw .EBUSY }
-    if child.isDirectory { try empty(child, depth: 0) }
+    if child.isDirectory {
+      forgetWalks()
+      try empty(child, depth: 0)
+    }
     try folder.inode.remove(name, child)
   }
 

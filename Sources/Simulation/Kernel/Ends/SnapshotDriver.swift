@@ -123,6 +123,7 @@ public struct SimSnapshotDriver: SnapshotDriver {
     let paths = ([id] + parents).map { folder($0) + "/fs" }
     let (archive, size) = try asRoot("diff \(paths[0])") { state throws(Errno) -> ([UInt8], Int64) in
       var comparison = try SnapshotComparison(state, paths)
+      defer { comparison.close() }
       return try comparison.archive()
     }
     try await writer.append(mediaType.hasSuffix("gzip") ? Gzip.compress(archive) : archive)
@@ -133,6 +134,7 @@ public struct SimSnapshotDriver: SnapshotDriver {
     let paths = ([id] + parents).map { folder($0) + "/fs" }
     return try asRoot("diff \(paths[0])") { state throws(Errno) in
       let comparison = try SnapshotComparison(state, paths)
+      defer { comparison.close() }
       return try comparison.changes()
     }
   }
@@ -183,6 +185,9 @@ private struct SnapshotComparison {
         kernel, upper: nil, work: nil, lowers: Array(places.dropFirst()), options: [], userNamespace: kernel.initUser
       ).makeRoot()
   }
+
+  /// The view of the parents goes again.
+  func close() { if let lower { FileSystem.drop(lower) } }
 
   // MARK: docker diff
 

@@ -81,7 +81,7 @@ extension KernelState {
 
   private func tmpfsOptions(_ options: TmpfsOptions, _ data: String) -> [String] {
     var shown: [String] = []
-    if let size = options.size, data.contains("size=") { shown.append("size=\(size / 1024)k") }
+    if let size = options.size, options.isSizeGiven { shown.append("size=\(size / 1024)k") }
     if let inodes = options.inodes { shown.append("nr_inodes=\(inodes)") }
     if options.mode != 0o1777 { shown.append("mode=\(String(options.mode, radix: 8))") }
     if let uid = options.uid, uid != 0 { shown.append("uid=\(uid)") }
@@ -137,7 +137,7 @@ extension KernelState {
 
   /// Splits at `separator`, but not behind a backslash.
   static func split(_ text: String, at separator: Character) -> [String] {
-    if !text.contains("\\") {
+    if !text.utf8.contains(0x5c) {
       return text.split(separator: separator, omittingEmptySubsequences: false).map(String.init)
     }
     var parts: [String] = [""]

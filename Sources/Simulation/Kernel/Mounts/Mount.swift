@@ -41,10 +41,21 @@ final class Mount {
   var source: String
   var flags: MountFlags
   /// What it lies on: nil for the root of a namespace, and once it is unmounted.
-  private(set) weak var parent: Mount?
+  ///
+  /// Not retained, and so cheap: a mount that goes clears this of all its children, which it knows.
+  private(set) var parent: Mount? {
+    get { parentReference?.takeUnretainedValue() }
+    set { parentReference = newValue.map(Unmanaged.passUnretained) }
+  }
+  private var parentReference: Unmanaged<Mount>?
   private(set) var mountpoint: Inode?
   private(set) var children: [ObjectIdentifier: Mount] = [:]
-  weak var namespace: MountNamespace?
+  /// Not retained, as `parent`: a namespace that goes clears it of all its mounts.
+  var namespace: MountNamespace? {
+    get { namespaceReference?.takeUnretainedValue() }
+    set { namespaceReference = newValue.map(Unmanaged.passUnretained) }
+  }
+  private var namespaceReference: Unmanaged<MountNamespace>?
   /// Mounts that tell each other of what is mounted below them.
   private(set) var group: PeerGroup?
   /// The group that this mount only listens to.
@@ -57,12 +68,15 @@ final class Mount {
   init(kernel: KernelState, fs: FileSystem, root: Inode, source: String, flags: MountFlags) {
     id = kernel.nextMountID()
     (self.fs, self.root, self.source, self.flags) = (fs, root, source, flags)
+    fs.mounted()
   }
 
   deinit {
     if let mountpoint { mountpoint.mountCount -= 1 }
+    for child in children.values { child.parent = nil }
     group?.remove(id)
     master?.removeSlave(id)
+    fs.unmounted(root)
   }
 
   var isReadOnly: Bool { flags.contains(.readOnly) || fs.isReadOnly }
@@ -77,12 +91,14 @@ final class Mount {
     self.mountpoint = mountpoint
     mountpoint.mountCount += 1
     parent.children[ObjectIdentifier(mountpoint)] = self
+    fs.kernel.forgetWalks(through: mountpoint)
   }
 
   func detach() {
     if let mountpoint {
       mountpoint.mountCount -= 1
       parent?.children[ObjectIdentifier(mountpoint)] = nil
+      fs.kernel.forgetWalks(through: mountpoint)
     }
     parent = nil
     mountpoint = nil
@@ -106,7 +122,7 @@ final class Mount {
   func join(_ group: PeerGroup) {
     leaveGroup()
     self.group = group
-    group.members.append(.init(mount: self, id: id))
+    group.members.append(.init(self))
   }
 
   /// MS_SHARED.
@@ -118,7 +134,7 @@ final class Mount {
   func follow(_ master: PeerGroup?) {
     self.master?.removeSlave(id)
     self.master = master
-    master?.slaves.append(.init(mount: self, id: id))
+    master?.slaves.append(.init(self))
   }
 
   private func leaveGroup() {
@@ -132,7 +148,7 @@ final class Mount {
     leaveGroup()
     guard !group.members.isEmpty else {
       // Its own slaves now listen to its master.
-      for slave in group.slaves { slave.mount?.follow(master) }
+      for slave in group.slaves { slave.mount.follow(master) }
       return
     }
     follow(group)
@@ -149,8 +165,11 @@ final class Mount {
 /// Peers: a mount or unmount below one of them happens below all (mount_namespaces(7), "Shared subtrees").
 final class PeerGroup {
   struct Member {
-    weak var mount: Mount?
+    /// Not retained: a mount that goes leaves its groups.
+    private let reference: Unmanaged<Mount>
     let id: Int
+    init(_ mount: Mount) { (reference, id) = (Unmanaged.passUnretained(mount), mount.id) }
+    var mount: Mount { reference.takeUnretainedValue() }
   }
   let id: Int
   fileprivate(set) var members: [Member] = []

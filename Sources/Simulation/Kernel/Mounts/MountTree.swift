@@ -113,11 +113,12 @@ extension KernelState {
     }
     var map: [Int: Mount] = [:]
     for member in group.members {
-      guard let mount = member.mount, mount !== origin, isReached(mount) else { continue }
+      let mount = member.mount
+      guard mount !== origin, isReached(mount) else { continue }
       copies.append((copyTree(source, .peer, skipUnbindable: true, map: &map), mount, inode))
     }
     for slave in group.slaves {
-      guard let mount = slave.mount else { continue }
+      let mount = slave.mount
       guard let ownGroup = mount.group else {
         if isReached(mount) {
           copies.append((copyTree(source, .slave, skipUnbindable: true, map: &map), mount, inode))
@@ -126,7 +127,7 @@ extension KernelState {
       }
       if visited.contains(ownGroup.id) { continue }
       // One of the slave group listens to the source; its peers and slaves follow it.
-      let first = ownGroup.members.compactMap(\.mount).first(where: isReached)
+      let first = ownGroup.members.map(\.mount).first(where: isReached)
       guard let first else {
         propagate(source, ownGroup, at: inode, except: nil, into: &copies, &visited)
         continue
@@ -145,10 +146,9 @@ extension KernelState {
     var pending = [group]
     while let group = pending.popLast() {
       guard visited.insert(group.id).inserted else { continue }
-      for member in group.members { if let peer = member.mount, peer !== mount { found.append(peer) } }
+      for member in group.members where member.mount !== mount { found.append(member.mount) }
       for slave in group.slaves {
-        guard let mount = slave.mount else { continue }
-        if let own = mount.group { pending.append(own) } else { found.append(mount) }
+        if let own = slave.mount.group { pending.append(own) } else { found.append(slave.mount) }
       }
     }
     return found

@@ -63,10 +63,13 @@ final class IPCNamespace: Namespace {
     super.init(kernel, .ipc, owner: owner, number: number)
   }
 
+  deinit { if let queues { queues.fs.unpin(queues) } }
+
   /// The root of its one mqueue file system.
   func queueRoot(_ kernel: KernelState) -> MemoryInode {
     if let queues { return queues }
     let root = MemoryFileSystem(kernel, type: "mqueue").makeRoot(mode: 0o1777)
+    root.fs.pin()
     queues = root
     return root
   }
@@ -86,12 +89,16 @@ final class NetNamespace: Namespace {
     super.init(kernel, .network, owner: owner, number: number)
   }
 
-  deinit { deferred.append(.removeNetwork(id)) }
+  deinit {
+    deferred.append(.removeNetwork(id))
+    if let sys { sys.fs.unpin(sys) }
+  }
 
   /// The root of its sysfs.
   func sysRoot(_ kernel: KernelState) -> Inode {
     if let sys { return sys }
     let root = SysFileSystem(kernel, network: id).makeRoot()
+    root.fs.pin()
     sys = root
     return root
   }
@@ -166,12 +173,16 @@ final class PIDNamespace: Namespace {
   func procRoot(_ kernel: KernelState) -> Inode {
     if let procfs { return procfs }
     let root = ProcFileSystem(kernel, pids: self).makeRoot()
+    root.fs.pin()
     procfs = root
     return root
   }
 
   /// Breaks the circle between the namespace and its /proc, which knows the namespace.
-  func dropProc() { procfs = nil }
+  func dropProc() {
+    if let procfs { procfs.fs.unpin(procfs) }
+    procfs = nil
+  }
 }
 
 /// Mount tables (mount_namespaces(7)).
@@ -184,6 +195,11 @@ final class MountNamespace: Namespace {
     self.root = root
     super.init(kernel, .mount, owner: owner, number: number)
     for mount in root.tree { mount.namespace = self }
+  }
+
+  deinit {
+    for mount in root.tree { mount.namespace = nil }
+    root.fs.kernel.forgetWalks()
   }
 }
 

@@ -74,6 +74,10 @@ private final class TerminalFolder: Inode {
     node.name = String(node.terminal?.number ?? 0)
     nodes.insert(node.name, node)
   }
+  override func takeChildren() -> [Inode] {
+    defer { nodes.removeAll() }
+    return nodes.entries.map(\.value) + [ptmx]
+  }
   /// Terminals that nobody holds any more are gone.
   private func sweep() {
     for name in nodes.names where nodes[name]?.terminal == nil { nodes.remove(name) }

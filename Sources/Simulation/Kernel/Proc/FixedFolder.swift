@@ -4,9 +4,14 @@ import Runtime
 class FixedFolder: Inode {
   typealias Maker = (FixedFolder) -> Inode
   private var made = NameTable<Inode>()
-  private var makers = NameTable<Maker>()
+  private(set) var makers: NameTable<Maker>
 
-  init(_ fs: FileSystem, mode: UInt32 = 0o555, uid: UInt32 = 0, gid: UInt32 = 0) {
+  /// - Parameter makers: what is in it, when that has been told for another folder of its kind.
+  init(
+    _ fs: FileSystem, mode: UInt32 = 0o555, uid: UInt32 = 0, gid: UInt32 = 0,
+    makers: NameTable<Maker> = NameTable<Maker>()
+  ) {
+    self.makers = makers
     super.init(fs: fs, kind: .directory, mode: mode, uid: uid, gid: gid, modified: fs.kernel.seconds)
   }
 
@@ -41,6 +46,10 @@ class FixedFolder: Inode {
   }
 
   override func names() throws(Errno) -> [String] { makers.names }
+  override func takeChildren() -> [Inode] {
+    defer { made.removeAll() }
+    return made.entries.map(\.value)
+  }
 }
 
 /// A file whose content is made when it is read, and which may take orders when it is written.

@@ -24,15 +24,12 @@ private final class ProcRoot: FixedFolder {
 
   init(_ fs: ProcFileSystem, _ pids: PIDNamespace) {
     self.pids = pids
-    super.init(fs)
-    addLink("self") { [unowned fs] kernel throws(Errno) in .path(String(try fs.reader(kernel))) }
-    addLink("thread-self") { [unowned fs] kernel throws(Errno) in
-      let number = try fs.reader(kernel)
-      return .path("\(number)/task/\(number)")
+    let kernel = fs.kernel
+    super.init(fs, makers: kernel.procMakers ?? NameTable())
+    if kernel.procMakers == nil {
+      fill()
+      kernel.procMakers = makers
     }
-    addLink("mounts") { _ in .path("self/mounts") }
-    addLink("net") { _ in .path("self/net") }
-    fill()
   }
 
   override func lookup(_ name: Span<UInt8>, _ hash: UInt32) throws(Errno) -> Inode? {
@@ -43,16 +40,22 @@ private final class ProcRoot: FixedFolder {
       number = number * 10 + Int(name[index] - 0x30)
     }
     guard let process = pids.processes[number] else {
-      folders[number] = nil
+      if let old = folders.removeValue(forKey: number) { FileSystem.drop(old) }
       return nil
     }
-    if let folder = folders[number], folder.process === process { return folder }
+    if let folder = folders[number] {
+      if folder.process === process { return folder }
+      FileSystem.drop(folder)
+    }
     let folder = ProcessFolder(fs, process)
     folder.parent = self
     folder.name = String(number)
     folders[number] = folder
     if folders.count > 64 + 2 * pids.processes.count {
-      folders = folders.filter { pids.processes[$0.key] === $0.value.process }
+      for (number, folder) in folders where pids.processes[number] !== folder.process {
+        FileSystem.drop(folder)
+        folders[number] = nil
+      }
     }
     return folder
   }
@@ -61,7 +64,27 @@ private final class ProcRoot: FixedFolder {
     try super.names() + pids.processes.keys.sorted().map(String.init)
   }
 
+  override func takeChildren() -> [Inode] {
+    defer { folders = [:] }
+    return super.takeChildren() + folders.sorted { $0.key < $1.key }.map(\.value)
+  }
+
   private func fill() {
+    add("self") { folder in
+      ProcLink(folder.fs) { [unowned fs = folder.fs] kernel throws(Errno) in
+        guard let fs = fs as? ProcFileSystem else { throw .ENOENT }
+        return .path(String(try fs.reader(kernel)))
+      }
+    }
+    add("thread-self") { folder in
+      ProcLink(folder.fs) { [unowned fs = folder.fs] kernel throws(Errno) in
+        guard let fs = fs as? ProcFileSystem else { throw .ENOENT }
+        let number = try fs.reader(kernel)
+        return .path("\(number)/task/\(number)")
+      }
+    }
+    addLink("mounts") { _ in .path("self/mounts") }
+    addLink("net") { _ in .path("self/net") }
     for name in ["acpi", "asound", "bus", "driver", "fs", "irq", "scsi", "tty"] { addFolder(name) }
     for name in [
       "interrupts", "keys", "timer_list", "softirqs", "modules", "swaps", "partitions", "diskstats", "vmallocinfo",
@@ -130,7 +153,7 @@ private final class ProcRoot: FixedFolder {
       }
       return text
     }
-    add("sys") { SysctlFolder.root($0.fs) }
+    add("sys") { SysctlFolder($0.fs) }
   }
 }
 

@@ -7,8 +7,14 @@ final class ProcessFolder: FixedFolder {
 
   init(_ fs: FileSystem, _ process: LinuxProcess, isTask: Bool = false) {
     self.process = process
-    super.init(fs, uid: process.credentials.euid, gid: process.credentials.egid)
-    fill(isTask: isTask)
+    let kernel = fs.kernel
+    super.init(
+      fs, uid: process.credentials.euid, gid: process.credentials.egid,
+      makers: isTask ? NameTable() : kernel.processMakers ?? NameTable())
+    if isTask || kernel.processMakers == nil {
+      fill(isTask: isTask)
+      if !isTask { kernel.processMakers = makers }
+    }
   }
 
   private func own(
@@ -149,7 +155,9 @@ final class ProcessFolder: FixedFolder {
     jump("exe") { $0.executable }
     add("ns") { NamespaceFolder($0.fs, ($0 as? ProcessFolder)?.process) }
     add("fd") { DescriptorFolder($0.fs, ($0 as? ProcessFolder)?.process) }
-    addFolder("net") { [weak process] net in
+    add("net") { above in
+      let net = FixedFolder(above.fs)
+      let process = (above as? ProcessFolder)?.process
       let files: [(String, NetworkFile)] = [
         ("dev", .dev), ("route", .route), ("if_inet6", .ifInet6), ("tcp", .sockets), ("tcp6", .sockets),
         ("udp", .sockets), ("udp6", .sockets), ("raw", .sockets), ("unix", .sockets),
@@ -159,6 +167,7 @@ final class ProcessFolder: FixedFolder {
           NetworkStackFile(folder.fs, file) { [weak process] in process?.namespaces?.network.id }
         }
       }
+      return net
     }
     if !isTask {
       add("task") { folder in

@@ -87,5 +87,9 @@ private final class InterfaceFolder: Inode {
     folders.insert(text, folder)
     return folder
   }
+  override func takeChildren() -> [Inode] {
+    defer { folders.removeAll() }
+    return folders.entries.map(\.value)
+  }
   override func names() throws(Errno) -> [String] { kernel.interfaceNames?(network).sorted() ?? [] }
 }

@@ -54,31 +54,60 @@ enum Sysctl {
   static let names: [String] = (Array(machine.keys) + network.keys + uts + ipc).sorted()
 }
 
-/// A folder of `/proc/sys`.
-enum SysctlFolder {
-  static func root(_ fs: FileSystem) -> Inode {
-    let folder = FixedFolder(fs)
-    fill(folder, below: "")
-    return folder
-  }
+/// The names of `/proc/sys` as a tree, sorted.
+struct SysctlTree: Sendable {
+  /// Whole names of the files, by their last components.
+  private(set) var files: [String: String] = [:]
+  private(set) var folders: [String: SysctlTree] = [:]
+  static let root = SysctlTree(below: "")
 
-  private static func fill(_ folder: FixedFolder, below prefix: String) {
-    var seen: Set<String> = []
+  private init(below prefix: String) {
     for name in Sysctl.names where name.hasPrefix(prefix) {
       let rest = name.dropFirst(prefix.utf8.count)
       guard let slash = rest.firstIndex(of: "/") else {
-        let mode: UInt32 = Sysctl.readOnly.contains(name) ? 0o444 : 0o644
-        folder.add(String(rest)) { above in
-          GeneratedFile(
-            above.fs, mode: mode, { kernel throws(Errno) in try kernel.sysctl(name) + "\n" },
-            store: { kernel, value throws(Errno) in try kernel.setSysctl(name, value) })
-        }
+        files[String(rest)] = name
         continue
       }
       let part = String(rest[..<slash])
-      guard seen.insert(part).inserted else { continue }
-      folder.addFolder(part) { fill($0, below: prefix + part + "/") }
+      if folders[part] == nil { folders[part] = SysctlTree(below: prefix + part + "/") }
     }
+  }
+}
+
+/// A folder of `/proc/sys`: what is in it is made when it is asked for.
+final class SysctlFolder: Inode {
+  private let tree: SysctlTree
+  private var made = NameTable<Inode>()
+
+  init(_ fs: FileSystem, _ tree: SysctlTree = .root) {
+    self.tree = tree
+    super.init(fs: fs, kind: .directory, mode: 0o555, modified: fs.kernel.seconds)
+  }
+
+  override func lookup(_ name: Span<UInt8>, _ hash: UInt32) throws(Errno) -> Inode? {
+    if let found = made.find(name, hash) { return found }
+    let text = nameString(name)
+    let inode: Inode
+    if let folder = tree.folders[text] {
+      inode = SysctlFolder(fs, folder)
+    } else if let whole = tree.files[text] {
+      inode = GeneratedFile(
+        fs, mode: Sysctl.readOnly.contains(whole) ? 0o444 : 0o644,
+        { kernel throws(Errno) in try kernel.sysctl(whole) + "\n" },
+        store: { kernel, value throws(Errno) in try kernel.setSysctl(whole, value) })
+    } else {
+      return nil
+    }
+    inode.parent = self
+    inode.name = text
+    made.insert(text, inode)
+    return inode
+  }
+
+  override func names() throws(Errno) -> [String] { (Array(tree.files.keys) + tree.folders.keys).sorted() }
+  override func takeChildren() -> [Inode] {
+    defer { made.removeAll() }
+    return made.entries.map(\.value)
   }
 }
 

@@ -45,6 +45,7 @@ extension KernelState {
     child.namespaces = childSet
     (child.root, child.cwd, child.umask, child.executable) = (parent.root, parent.cwd, parent.umask, parent.executable)
     child.namespaces?.mount.members[child.pid] = child
+    child.cgroups = cgroups
     do throws(Errno) {
       try makeNamespaces(kinds, for: child, network: network, isClone: true)
     } catch {
@@ -70,7 +71,6 @@ extension KernelState {
         child.files[fd] = file
       }
     }
-    child.cgroups = cgroups
     for cgroup in cgroups { cgroup.adopt(child) }
     child.oomKillsBefore = child.memoryCgroup?.oomKills ?? 0
     let above = siblings ? parent.parent ?? initProcess! : parent

@@ -26,7 +26,8 @@ final class LinuxProcess {
   let pidNamespace: PIDNamespace
   var driver: Driver
   fileprivate(set) var state = State.running
-  weak var parent: LinuxProcess?
+  /// Holds it, as it holds its children: until they are reaped.
+  var parent: LinuxProcess?
   var children: [LinuxProcess] = []
   /// PR_SET_CHILD_SUBREAPER.
   var isSubreaper = false

@@ -34,6 +34,10 @@ final class KernelState: @unchecked Sendable {
   private(set) var endings = Endings()
   var localSockets = LocalSockets()
   var seccompCache: [SeccompFilter] = []
+  var walks = WalkCache()
+  /// What is in `/proc` and in `/proc/PID`, told once.
+  var procMakers: NameTable<FixedFolder.Maker>?
+  var processMakers: NameTable<FixedFolder.Maker>?
   /// Processes made since boot.
   var forks = 0
   /// Terminals that processes hold, by serial number.
@@ -65,9 +69,11 @@ final class KernelState: @unchecked Sendable {
     hierarchies = Hierarchy.all(self, version: cgroupVersion)
     let disk = MemoryFileSystem(self, type: "ext4", isMemory: false, capacity: 64 << 30, firstInode: 2)
     self.disk = disk.makeRoot(mode: 0o755)
+    disk.pin()
     let devices = MemoryFileSystem(self, type: "devtmpfs")
     devices.options = ["size=\(memory / 2048)k", "mode=755"]
     devtmpfs = devices.makeRoot(mode: 0o755)
+    devices.pin()
     let rootfs = MemoryFileSystem(self, type: "rootfs", isMemory: false)
     let bottom = Mount(kernel: self, fs: rootfs, root: rootfs.makeRoot(mode: 0o755), source: "rootfs", flags: [])
     let top = Mount(kernel: self, fs: disk, root: self.disk, source: "/dev/vda1", flags: .relAtime)
@@ -99,10 +105,16 @@ final class KernelState: @unchecked Sendable {
     for process in initPID.processes.values {
       process.release()
       process.children = []
+      process.parent = nil
     }
     for process in initPID.processes.values { process.leave() }
     for hierarchy in hierarchies { hierarchy.root.tearDown() }
     initPID.dropProc()
+    forgetWalks()
+    disk.fs.unpin(disk)
+    devtmpfs.fs.unpin(devtmpfs)
+    FileSystem.drop(disk)
+    FileSystem.drop(devtmpfs)
     (hostNamespaces, initProcess, current, hierarchies) = (nil, nil, nil, [])
     _ = deferred.take()
   }

@@ -106,8 +106,12 @@ extension KernelState {
     if isFolder {
       guard child.isDirectory else { throw .ENOTDIR }
       if child.mountCount > 0, isMountpoint(child, of: folder.mount) { throw .EBUSY }
-      if let cgroup = child as? Cgroup { return try removeCgroup(cgroup) }
+      if let cgroup = child as? Cgroup {
+        forgetWalks(through: child)
+        return try removeCgroup(cgroup)
+      }
       guard try child.isEmpty() else { throw .ENOTEMPTY }
+      forgetWalks(through: child)
     } else {
       if child.isDirectory { throw .EISDIR }
       if child.mountCount > 0, isMountpoint(child, of: folder.mount) { throw .EBUSY }
@@ -143,6 +147,7 @@ extension KernelState {
       try mayChange(newFolder)
     }
     if child.mountCount > 0, isMountpoint(child, of: oldFolder.mount) { throw .EBUSY }
+    if child.isDirectory { forgetWalks() }
     try oldFolder.inode.rename(oldName, child, to: newFolder.inode, as: newName, replacing: replaced)
   }
 

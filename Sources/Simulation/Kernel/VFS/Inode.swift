@@ -55,7 +55,9 @@ class Inode {
   final var modified: Int64
   final var links: Int
   /// Where it was found last: with `name`, what getcwd(2) and mountinfo print. Nil once it is removed.
-  final weak var parent: Inode?
+  ///
+  /// A folder holds its children and they hold it: `remove` and `FileSystem.drop` take that circle apart.
+  final var parent: Inode?
   final var name = ""
   /// How many mounts, in all mount namespaces, lie on it.
   final var mountCount = 0
@@ -94,6 +96,8 @@ class Inode {
   }
   /// Nothing but `.` and `..`.
   func isEmpty() throws(Errno) -> Bool { try names().isEmpty }
+  /// Lets go of the inodes below, which it hands over.
+  func takeChildren() -> [Inode] { [] }
 
   // MARK: Files
 
@@ -144,6 +148,12 @@ class FileSystem {
   /// The user namespace in which it was mounted: its capabilities count for device nodes and setuid.
   let userNamespace: UserNamespace
   private var lastNumber: UInt64
+  /// Mounts that show it.
+  private(set) var mounts = 0
+  /// A namespace, or the host, keeps it also while nobody has mounted it.
+  private(set) var isPinned = false
+  /// Names stay where they are until they are removed or renamed, so that paths can be remembered.
+  var isStable: Bool { false }
 
   init(_ kernel: KernelState, type: String, userNamespace: UserNamespace? = nil, firstInode: UInt64 = 1) {
     self.kernel = kernel
@@ -156,6 +166,39 @@ class FileSystem {
   final func nextNumber() -> UInt64 {
     lastNumber += 1
     return lastNumber
+  }
+
+  // MARK: Its life
+
+  final func mounted() { mounts += 1 }
+
+  /// A mount of it is gone; `root` is what that showed. With the last one the whole tree goes.
+  final func unmounted(_ root: Inode) {
+    mounts -= 1
+    guard mounts == 0, !isPinned else { return }
+    var top = root
+    while let above = top.parent { top = above }
+    FileSystem.drop(top)
+  }
+
+  /// It stays while nobody has mounted it.
+  final func pin() { isPinned = true }
+
+  /// What kept it is gone.
+  final func unpin(_ root: Inode) {
+    isPinned = false
+    if mounts == 0 { FileSystem.drop(root) }
+  }
+
+  /// Takes a tree of inodes apart.
+  static func drop(_ root: Inode) {
+    var pending = [root]
+    while let inode = pending.popLast() {
+      for child in inode.takeChildren() {
+        child.parent = nil
+        if child.isDirectory { pending.append(child) }
+      }
+    }
   }
 
   /// Bytes for statfs(2).

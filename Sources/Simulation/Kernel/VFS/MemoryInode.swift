@@ -20,6 +20,7 @@ final class MemoryFileSystem: FileSystem {
     super.init(kernel, type: type, userNamespace: userNamespace, firstInode: firstInode)
   }
 
+  override var isStable: Bool { true }
   override func usage() -> (total: Int64, used: Int64) { (limit ?? capacity, used) }
 
   override func remount(_ options: [String]) throws(Errno) {
@@ -221,10 +222,15 @@ final class MemoryInode: Inode {
 
   /// Takes everything out at once: `rm -rf` of a host folder.
   func removeAll() {
-    backing = nil
-    for entry in table.entries { entry.value.parent = nil }
-    table.removeAll()
+    FileSystem.drop(self)
     links = 2
+  }
+
+  override func takeChildren() -> [Inode] {
+    backing = nil
+    if table.isEmpty { return [] }
+    defer { table.removeAll() }
+    return table.entries.map(\.value)
   }
 
   // MARK: Files
@@ -332,6 +338,7 @@ final class LayerInstance {
 /// The options of tmpfs(5).
 struct TmpfsOptions {
   var size: Int64?
+  var isSizeGiven = false
   var inodes: Int?
   var mode: UInt32 = 0o1777
   var uid: UInt32?
@@ -358,6 +365,7 @@ struct TmpfsOptions {
       default: throw .EINVAL
       }
     }
+    isSizeGiven = size != nil
     if size == nil { size = memory / 2 }
     if size == 0 { size = nil }
   }

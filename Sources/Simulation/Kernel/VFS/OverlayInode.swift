@@ -20,6 +20,7 @@ final class OverlayFileSystem: FileSystem {
     OverlayInode(self, upper: upper?.inode, lowers: lowers.map(\.inode), kind: .directory)
   }
 
+  override var isStable: Bool { true }
   override func usage() -> (total: Int64, used: Int64) { (upper ?? lowers.first)?.inode.fs.usage() ?? (0, 0) }
 }
 
@@ -118,6 +119,12 @@ final class OverlayInode: Inode {
       }
     }
     return names.sorted()
+  }
+
+  override func takeChildren() -> [Inode] {
+    if table.isEmpty { return [] }
+    defer { table.removeAll() }
+    return table.entries.map(\.value)
   }
 
   // MARK: Copy-up

@@ -35,7 +35,39 @@ extension KernelState {
     if path.isEmpty { throw .ENOENT }
     if path.utf8.count >= 4096 { throw .ENAMETOOLONG }
     var links = 0
-    return try walk(path, from: start, root: root, flags, &links)
+    let bytes = path.utf8.span
+    guard bytes[0] == 0x2f, !flags.contains(.trusted), mayRememberWalks
+    else { return try walk(bytes, from: start, root: root, flags, &links) }
+    // The folder is often the one of the last calls: then only the last component is left to walk.
+    var last = bytes.count - 1
+    while last > 0, bytes[last] != 0x2f { last -= 1 }
+    guard last > 1 else { return try walk(bytes, from: start, root: root, flags, &links) }
+    let folder = try folder(bytes.extracting(0..<last), root: root, flags)
+    return try walk(bytes.extracting(last + 1..<bytes.count), from: folder, root: root, flags, &links, isWhole: false)
+  }
+
+  /// The place of a folder by its absolute path, which is remembered.
+  private func folder(_ path: Span<UInt8>, root: Path, _ flags: WalkFlags) throws(Errno) -> Path {
+    if let known = walks.find(path, root) { return known }
+    var links = 0
+    var trail = WalkTrail()
+    let place = try walk(path, from: root, root: root, flags.union(.follow), &links, trail: &trail)
+    if links == 0, trail.isStable, place.inode.isDirectory { walks.keep(path, root, place, trail) }
+    return place
+  }
+
+  /// Whether the permissions of folders on the way do not matter to `current`.
+  private var mayRememberWalks: Bool {
+    guard let credentials = current?.credentials else { return false }
+    return credentials.userNamespace.isInitial
+      && (credentials.effective.contains(.dacReadSearch) || credentials.effective.contains(.dacOverride))
+  }
+
+  private func walk(
+    _ path: Span<UInt8>, from start: Path, root: Path, _ flags: WalkFlags, _ links: inout Int, isWhole: Bool = true
+  ) throws(Errno) -> Path {
+    var trail = WalkTrail(isKept: false)
+    return try walk(path, from: start, root: root, flags, &links, trail: &trail, isWhole: isWhole)
   }
 
   /// The folder that a new file is to be made in (or an old one removed from), and the file's name.
@@ -65,22 +97,38 @@ extension KernelState {
     while begin > utf8.startIndex, utf8[utf8.index(before: begin)] != 0x2f { begin = utf8.index(before: begin) }
     let name = String(path[begin..<end])
     guard name.utf8.count <= 255 else { throw .ENAMETOOLONG }
-    let above = begin == utf8.startIndex ? "." : String(path[..<begin])
-    let folder = try resolve(above, from: start, root: root, flags.union(.follow))
+    var above = begin
+    while above > utf8.startIndex, utf8[utf8.index(before: above)] == 0x2f { above = utf8.index(before: above) }
+    let folder: Path
+    if begin == utf8.startIndex {
+      folder = start
+    } else if above == utf8.startIndex {
+      folder = root
+    } else if utf8[utf8.startIndex] == 0x2f, mayRememberWalks {
+      if path.utf8.count >= 4096 { throw .ENAMETOOLONG }
+      folder = try self.folder(
+        path.utf8.span.extracting(0..<utf8.distance(from: utf8.startIndex, to: above)), root: root, flags)
+    } else {
+      folder = try resolve(String(path[..<begin]), from: start, root: root, flags.union(.follow))
+    }
     guard folder.inode.isDirectory else { throw .ENOTDIR }
     return (folder, name)
   }
 
   /// One path, link by link. `links` counts over the whole resolution.
+  ///
+  /// - Parameters:
+  ///   - trail: collects what was passed.
+  ///   - isWhole: a `/` at the beginning means the root; false for the rest of a path.
   private func walk(
-    _ path: String, from start: Path, root: Path, _ flags: WalkFlags, _ links: inout Int
+    _ bytes: Span<UInt8>, from start: Path, root: Path, _ flags: WalkFlags, _ links: inout Int,
+    trail: inout WalkTrail, isWhole: Bool = true
   ) throws(Errno) -> Path {
-    let bytes = path.utf8.span
     let count = bytes.count
     var index = 0
     var mount = start.mount
     var inode = start.inode
-    if count > 0, bytes[0] == 0x2f { (mount, inode) = (root.mount, root.inode) }
+    if isWhole, count > 0, bytes[0] == 0x2f { (mount, inode) = (root.mount, root.inode) }
     while true {
       while index < count, bytes[index] == 0x2f { index += 1 }
       if index == count { break }
@@ -114,7 +162,9 @@ extension KernelState {
         if links > KernelState.maximumLinks { throw .ELOOP }
         switch try child.linkTarget() {
         case .path(let target):
-          let place = try walk(target, from: Path(mount: mount, inode: inode), root: root, flags.union(.follow), &links)
+          if target.utf8.count >= 4096 { throw .ENAMETOOLONG }
+          let place = try walk(
+            target.utf8.span, from: Path(mount: mount, inode: inode), root: root, flags.union(.follow), &links)
           (mount, inode) = (place.mount, place.inode)
         case .jump(let place):
           if flags.contains(.noJumps) { throw .ELOOP }
@@ -122,9 +172,14 @@ extension KernelState {
         }
         continue
       }
+      trail.pass(inode)
       inode = child
-      while inode.mountCount > 0, let over = mount.child(at: inode) { (mount, inode) = (over, over.root) }
+      while inode.mountCount > 0, let over = mount.child(at: inode) {
+        trail.pass(inode)
+        (mount, inode) = (over, over.root)
+      }
     }
+    trail.pass(inode)
     if flags.contains(.mountpoint) {
       while inode.mountCount > 0, let over = mount.child(at: inode) { (mount, inode) = (over, over.root) }
     }

@@ -1,0 +1,68 @@
+/// The folders that a walk went through.
+struct WalkTrail {
+  let isKept: Bool
+  fileprivate(set) var passed: [ObjectIdentifier] = []
+  private(set) var isStable = true
+
+  init(isKept: Bool = true) { self.isKept = isKept }
+
+  mutating func pass(_ inode: Inode) {
+    guard isKept else { return }
+    passed.append(ObjectIdentifier(inode))
+    if !inode.fs.isStable { isStable = false }
+  }
+}
+
+/// Where the paths of a few folders led lately: runtimes name the same folders in call after call. A path is forgotten
+/// as soon as something is mounted on, unmounted from, or happens to the name of a folder that it went through.
+struct WalkCache {
+  private struct Entry {
+    let path: [UInt8]
+    let root: Path
+    let place: Path
+    let passed: [ObjectIdentifier]
+  }
+  private var entries: [Entry] = []
+  private var next = 0
+  private static let size = 12
+
+  func find(_ path: Span<UInt8>, _ root: Path) -> Path? {
+    for entry in entries
+    where entry.path.count == path.count && entry.root.inode === root.inode && entry.root.mount === root.mount {
+      let isSame = path.withUnsafeBufferPointer { bytes in
+        entry.path.withUnsafeBufferPointer { $0.elementsEqual(bytes) }
+      }
+      if isSame { return entry.place }
+    }
+    return nil
+  }
+
+  mutating func keep(_ path: Span<UInt8>, _ root: Path, _ place: Path, _ trail: WalkTrail) {
+    let bytes = path.withUnsafeBufferPointer { [UInt8]($0) }
+    let entry = Entry(path: bytes, root: root, place: place, passed: trail.passed)
+    if entries.count < WalkCache.size {
+      entries.append(entry)
+    } else {
+      entries[next] = entry
+      next = (next + 1) % WalkCache.size
+    }
+  }
+
+  mutating func forget(through inode: Inode) {
+    let passed = ObjectIdentifier(inode)
+    if entries.contains(where: { $0.passed.contains(passed) }) {
+      entries.removeAll { $0.passed.contains(passed) }
+      next = 0
+    }
+  }
+
+  mutating func forgetAll() {
+    entries.removeAll()
+    next = 0
+  }
+}
+
+extension KernelState {
+  func forgetWalks(through inode: Inode) { walks.forget(through: inode) }
+  func forgetWalks() { walks.forgetAll() }
+}
