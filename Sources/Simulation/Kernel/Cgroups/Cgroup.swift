@@ -117,8 +117,8 @@ final class Cgroup: Inode {
   /// The path as a cgroup namespace shows it: `/../..` leads out of it.
   func path(in namespace: CgroupNamespace) -> String {
     guard let root = namespace.roots.first(where: { $0.hierarchy === hierarchy }), !root.isRoot else { return path }
-    let own = path.split(separator: "/").map(String.init)
-    let base = root.path.split(separator: "/").map(String.init)
+    let own = path.parts(at: "/").map(String.init)
+    let base = root.path.parts(at: "/").map(String.init)
     var common = 0
     while common < own.count, common < base.count, own[common] == base[common] { common += 1 }
     let parts = Array(repeating: "..", count: base.count - common) + own[common...]
@@ -167,7 +167,7 @@ final class Cgroup: Inode {
   /// A cgroup below by its path; nil when there is none.
   func find(_ path: String) -> Cgroup? {
     var here = self
-    for part in path.split(separator: "/") {
+    for part in path.parts(at: "/") {
       guard let next = here.folders[String(part)] else { return nil }
       here = next
     }

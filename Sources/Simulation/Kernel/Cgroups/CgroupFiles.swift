@@ -21,9 +21,7 @@ final class CgroupFile: Inode {
 
   override func write(_ bytes: [UInt8], at offset: Int64?) throws(Errno) {
     if cgroup.isRemoved { throw .ENODEV }
-    var text = String(decoding: bytes, as: UTF8.self)
-    while let last = text.last, last.isWhitespace { text.removeLast() }
-    while let first = text.first, first.isWhitespace { text.removeFirst() }
+    let text = String(decoding: bytes, as: UTF8.self).trimmed
     if cgroup.hierarchy.isUnified { try cgroup.set(name, text) } else { try cgroup.setV1(name, text) }
   }
 }
@@ -209,7 +207,7 @@ extension Cgroup {
       guard text == "max" || Int(text).map({ $0 >= 0 }) ?? false else { throw .EINVAL }
       settings.other[name] = text
     case "cpu.max":
-      let fields = text.split(separator: " ")
+      let fields = text.parts(at: " ")
       guard (1...2).contains(fields.count) else { throw .EINVAL }
       var period = settings.cpuPeriod
       if fields.count == 2 {
@@ -236,7 +234,7 @@ extension Cgroup {
     case "cpuset.cpus.partition": guard ["member", "root", "isolated"].contains(text) else { throw .EINVAL }
     case "io.max": try setDeviceLimit(name, text)
     case "io.weight", "io.bfq.weight":
-      let number = text.split(separator: " ").last.flatMap { Int($0) } ?? 0
+      let number = text.parts(at: " ").last.flatMap { Int($0) } ?? 0
       guard (1...10_000).contains(number) else { throw .EINVAL }
       settings.other[name] = text
     case "memory.max":
@@ -286,7 +284,7 @@ extension Cgroup {
 
   private func setSubtree(_ text: String) throws(Errno) {
     var new = subtree
-    for word in text.split(separator: " ") {
+    for word in text.parts(at: " ") {
       guard let entry = Controller.unified.first(where: { $0.name == word.dropFirst() }) else { throw .EINVAL }
       switch word.first {
       case "+":

@@ -190,7 +190,7 @@ extension KernelState {
     if name.contains("/") { return name }
     let path = environment.last { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/bin:/usr/bin"
     var failure = Errno.ENOENT
-    for folder in path.split(separator: ":") {
+    for folder in path.parts(at: ":") {
       do throws(Errno) {
         try checkExecutable("\(folder)/\(name)")
         return "\(folder)/\(name)"
@@ -226,7 +226,7 @@ extension KernelState {
     guard root.inode.isDirectory else { throw .ENOTDIR }
     var parts: [String] = []
     var here: Path? = root
-    var pending = Array(path.split(separator: "/").reversed().map(String.init))
+    var pending = Array(path.parts(at: "/").reversed().map(String.init))
     var links = 0
     while let part = pending.popLast() {
       if part == "." { continue }
@@ -247,7 +247,7 @@ extension KernelState {
           parts = []
           here = root
         }
-        pending += target.split(separator: "/").reversed().map(String.init)
+        pending += target.parts(at: "/").reversed().map(String.init)
         continue
       }
       here = found

@@ -150,10 +150,10 @@ extension KernelState {
 
   /// The file that `path` names within `root`, itself not followed when it is a link, and its last component.
   fileprivate func place(_ path: String, root: String) throws(Errno) -> (Inode, String) {
-    let parts = inner(path, root: root).split(separator: "/").filter { $0 != "." }.map(String.init)
+    let parts = inner(path, root: root).parts(at: "/").filter { $0 != "." }.map(String.init)
     guard let name = parts.last, name != ".." else {
       let text = try resolveText(parts.joined(separator: "/"), inRoot: root)
-      return (try resolve(text).inode, String(text.split(separator: "/").last ?? "/"))
+      return (try resolve(text).inode, String(text.parts(at: "/").last ?? "/"))
     }
     let folder = try resolveText(parts.dropLast().joined(separator: "/"), inRoot: root)
     return (try resolve((folder == "/" ? "" : folder) + "/" + name, []).inode, name)
@@ -243,7 +243,7 @@ extension KernelState {
 
   /// Unpacks one member below `base`, which is a host path in `root`: no link leads out of it.
   fileprivate func extract(_ entry: ArchiveEntry, into base: String, root: String) throws(Errno) {
-    let parts = entry.path.split(separator: "/").filter { $0 != "." }.map(String.init)
+    let parts = entry.path.parts(at: "/").filter { $0 != "." }.map(String.init)
     if parts.contains("..") { throw .EINVAL }
     guard let name = parts.last else { return }
     let above = inner(base, root: root) + "/" + parts.dropLast().joined(separator: "/")

@@ -138,7 +138,7 @@ extension KernelState {
   /// Splits at `separator`, but not behind a backslash.
   static func split(_ text: String, at separator: Character) -> [String] {
     if !text.utf8.contains(0x5c) {
-      return text.split(separator: separator, omittingEmptySubsequences: false).map(String.init)
+      return text.parts(at: separator.unicodeScalars.first ?? ",", omittingEmpty: false).map(String.init)
     }
     var parts: [String] = [""]
     var isEscaped = false

@@ -16,9 +16,11 @@ struct MountOptions {
 
   /// `MS_…` names stand for themselves. `rbind`, `rshared` and the like are recursive.
   init(_ options: [String]) {
-    for option in options.flatMap({ $0.split(separator: ",").map(String.init) }) {
+    for option in options.flatMap({ $0.has(",") ? $0.parts(at: ",").map(String.init) : [$0] }) {
       if option.hasPrefix("MS_") {
         flags.append(option)
+      } else if option.utf8.count > 12 || option.has("=") {
+        data.append(option)
       } else if let flag = MountOptions.known[option] {
         if !flag.isEmpty { flags.append(flag) }
       } else if option.first == "r", let flag = MountOptions.known[String(option.dropFirst())],

@@ -13,8 +13,8 @@ final class DeviceTerminals: FileSystem {
     var ptmx: UInt32 = 0
     var gid: UInt32 = 0
     var shown: [String] = []
-    for option in data.split(separator: ",") {
-      let parts = option.split(separator: "=", maxSplits: 1)
+    for option in data.parts(at: ",") {
+      let parts = option.parts(at: "=", most: 1)
       let value = parts.count == 2 ? parts[1] : ""
       switch parts[0] {
       case "newinstance": continue

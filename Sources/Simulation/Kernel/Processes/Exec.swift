@@ -21,7 +21,7 @@ extension KernelState {
       size += text.utf8.count + 9
     }
     if size > 2_097_152 { throw .E2BIG }
-    let comm = String(path.split(separator: "/").last ?? "").prefix(15)
+    let comm = String(path.parts(at: "/").last ?? "").prefix(15)
     var path = path
     var arguments = arguments.isEmpty ? [""] : arguments
     for _ in 0..<5 {

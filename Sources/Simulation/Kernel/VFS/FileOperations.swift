@@ -94,7 +94,7 @@ extension KernelState {
   /// unlinkat(2).
   func unlink(_ path: KernelPath, folder isFolder: Bool) throws(Errno) {
     if isFolder {
-      let last = path.path.split(separator: "/").last
+      let last = path.path.parts(at: "/").last
       if last == nil { throw .EBUSY }
       if last == "." { throw .EINVAL }
       if last == ".." { throw .ENOTEMPTY }

@@ -95,7 +95,7 @@ final class LayerNode: Sendable {
     }
 
     func add(_ entry: ArchiveEntry) throws(ArchiveError) {
-      var parts = entry.path.split(separator: "/").map(String.init)
+      var parts = entry.path.parts(at: "/").map(String.init)
       if parts.contains("..") { throw ArchiveError("invalid path in layer: \(entry.path)") }
       parts.removeAll { $0 == "." }
       guard let name = parts.popLast() else {
@@ -150,7 +150,7 @@ final class LayerNode: Sendable {
 
     private func find(_ path: String) -> Draft? {
       var draft = self
-      for part in path.split(separator: "/") where part != "." {
+      for part in path.parts(at: "/") where part != "." {
         guard let child = draft.children[String(part)] else { return nil }
         draft = child
       }

@@ -345,8 +345,8 @@ struct TmpfsOptions {
   var gid: UInt32?
 
   init(_ data: String, memory: Int64) throws(Errno) {
-    for option in data.split(separator: ",") {
-      let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    for option in data.parts(at: ",") {
+      let parts = option.parts(at: "=", omittingEmpty: false, most: 1)
       let value = parts.count == 2 ? parts[1] : ""
       switch parts[0] {
       case "size": size = try TmpfsOptions.size(value, memory: memory)

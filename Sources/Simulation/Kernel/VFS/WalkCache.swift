@@ -27,14 +27,34 @@ struct WalkCache {
   private static let size = 12
 
   func find(_ path: Span<UInt8>, _ root: Path) -> Path? {
-    for entry in entries
-    where entry.path.count == path.count && entry.root.inode === root.inode && entry.root.mount === root.mount {
-      let isSame = path.withUnsafeBufferPointer { bytes in
-        entry.path.withUnsafeBufferPointer { $0.elementsEqual(bytes) }
-      }
-      if isSame { return entry.place }
+    for index in entries.indices
+    where entries[index].path.count == path.count && entries[index].root.inode === root.inode
+      && entries[index].root.mount === root.mount && isSame(entries[index].path, path)
+    {
+      return entries[index].place
     }
     return nil
+  }
+
+  private func isSame(_ known: [UInt8], _ path: Span<UInt8>) -> Bool {
+    known.withUnsafeBytes { a in
+      path.withUnsafeBytes { b in
+        var offset = 0
+        while offset + 8 <= a.count {
+          if a.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            != b.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+          {
+            return false
+          }
+          offset += 8
+        }
+        while offset < a.count {
+          if a[offset] != b[offset] { return false }
+          offset += 1
+        }
+        return true
+      }
+    }
   }
 
   mutating func keep(_ path: Span<UInt8>, _ root: Path, _ place: Path, _ trail: WalkTrail) {
@@ -50,9 +70,10 @@ struct WalkCache {
 
   mutating func forget(through inode: Inode) {
     let passed = ObjectIdentifier(inode)
-    if entries.contains(where: { $0.passed.contains(passed) }) {
+    for index in entries.indices where entries[index].passed.contains(passed) {
       entries.removeAll { $0.passed.contains(passed) }
       next = 0
+      return
     }
   }
 
