@@ -84,7 +84,7 @@ struct Drive {
 
   /// Lets what was begun come to rest: answers under way, clean-up; not what waits for a time further off.
   func settle() {
-    world.run(until: { Interrupts.pending }, limit: 50_000_000)
+    world.run(until: { Interrupts.pending || isUnread() }, limit: 50_000_000)
     printer.flush()
   }
 

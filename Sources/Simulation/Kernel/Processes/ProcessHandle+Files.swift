@@ -13,6 +13,7 @@ extension ProcessHandle {
 
   func read(_ fd: Int, _ limit: Int) async throws -> [UInt8]? {
     guard limit > 0 else { return [] }
+    try await charge(0)
     let source = try await until { state, process throws(Errno) -> Source? in
       let file = try state.descriptor(fd, in: process)
       switch file.target {
@@ -93,6 +94,7 @@ extension ProcessHandle {
   }
 
   func write(_ fd: Int, _ bytes: [UInt8]) async throws {
+    try await charge(bytes.count)
     var bytes = bytes
     let given = bytes
     let (sink, isTerminal) = try await until { state, process throws(Errno) -> (Sink, Bool)? in

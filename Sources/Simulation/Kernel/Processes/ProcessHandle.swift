@@ -7,8 +7,20 @@ final class ProcessHandle: SimProcess {
   let kernel: SimKernel
   /// The host's number.
   let host: Int
+  /// CPU time of small system calls that has not been spent yet, in nanoseconds.
+  private let debt = Atomic<UInt64>(0)
 
   init(kernel: SimKernel, pid: Int) { (self.kernel, host) = (kernel, pid) }
+
+  /// A system call takes CPU time too: a program that writes for ever must let time pass. Spent a millisecond at a
+  /// time, so that programs which do little never wait.
+  func charge(_ bytes: Int) async throws {
+    let cost = 20_000 + UInt64(bytes)
+    let owed = debt.wrappingAdd(cost, ordering: .relaxed).newValue
+    guard owed >= Duration64.millisecond else { return }
+    debt.store(0, ordering: .relaxed)
+    try await compute(owed)
+  }
 
   // MARK: Asking the kernel
 
