@@ -211,7 +211,8 @@ extension Shell {
   }
 
   var optionLetters: [Character] {
-    state.options.filter { $0 != "P" }.sorted() + (state.isInteractive ? ["i"] : []) + (isCommand && dialect == .ash ? ["c"] : [])
+    state.options.filter { $0 != "P" }.sorted() + (state.isInteractive ? ["i"] : [])
+      + (isCommand && dialect == .ash ? ["c"] : [])
   }
 
   private var fieldSeparator: String {
