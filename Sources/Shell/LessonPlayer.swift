@@ -10,6 +10,7 @@ public enum LessonPlayer {
     options.language = Language(rawValue: lesson.language) ?? .english
     guard let session = try? Session(options) else { return ["the session cannot be started"] }
     session.output.mute(true)
+    session.printer.mute(true)
     var problems: [String] = []
     for line in lesson.setup {
       let status = session.execute(line)

@@ -251,6 +251,7 @@ public final class Session {
     (options.isInteractive, options.showsHandoffs, options.recordPath) = (false, false, nil)
     guard let copy = try? Session(options) else { return nil }
     copy.output.mute(true)
+    copy.printer.mute(true)
     for deed in deeds {
       if deed.time > copy.machine.world.now { copy.machine.world.advance(deed.time - copy.machine.world.now) }
       _ = copy.execute(deed.line, typed: deed.typed)
