@@ -16,8 +16,11 @@ enum Completions {
     } else if let command = SessionCommand.all[words[0]] {
       found = command.complete(session, words)
     } else {
-      if words[0] == "docker" || session.machine.clientNames.contains(words[0]) { words.removeFirst() }
-      found = session.dockerCandidates(words, word)
+      let isOwn = session.machine.clientNames.contains(words[0])
+      if words[0] == "docker" || isOwn { words.removeFirst() }
+      found =
+        isOwn && session.machine.current.client != nil
+        ? session.nativeCandidates(words) : session.dockerCandidates(words, word)
     }
     var matches = found.filter { $0 != files && $0.hasPrefix(word) }
     if found.contains(files) { matches += fileNames(word) }

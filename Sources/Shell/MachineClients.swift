@@ -6,7 +6,11 @@ import Simulation
 extension SimMachine {
   /// Runs a client with `words` as its command line, its own name first; the exit status.
   func runClient(_ words: [String], in environment: any ClientEnvironment) async -> Int32 {
-    await DockerCommandLine.run(Array(words.dropFirst()), in: environment)
+    let rest = Array(words.dropFirst())
+    if let client = current.client, words.first.map(clientNames.contains) ?? false {
+      return await client.run(rest, io: StackIO(environment))
+    }
+    return await DockerCommandLine.run(rest, in: environment)
   }
 
   /// Runs a program of the simulated host, with the user's terminal as its standard streams; the exit status.
@@ -33,7 +37,31 @@ extension SimMachine {
   }
 }
 
+extension StackIO {
+  /// What a stack's own client has around it: the same as the docker client.
+  fileprivate init(_ environment: any ClientEnvironment) {
+    self.init(
+      output: { await environment.write($0, to: .output) }, error: { await environment.write($0, to: .error) },
+      input: { environment.input }, readFile: { try environment.files.read($0) },
+      terminal: environment.isTerminal(.output) ? environment.terminalSize : nil,
+      signals: AsyncStream { continuation in
+        environment.world.spawn {
+          for await interrupt in environment.interrupts {
+            if case .signal(let number) = interrupt { continuation.yield(number) }
+          }
+          continuation.finish()
+        }
+      })
+  }
+}
+
 extension Session {
+  /// Completions of the words of a stack's own client.
+  func nativeCandidates(_ words: [String]) -> [String] {
+    let machine = machine
+    return machine.world.runBlocking { await machine.current.client?.candidates(after: words) ?? [] } ?? []
+  }
+
   /// Completions of a docker command line: `words` stand before `word`.
   func dockerCandidates(_ words: [String], _ word: String) -> [String] {
     // What is asked for completion is no handoff of the user's.

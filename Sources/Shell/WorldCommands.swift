@@ -30,11 +30,10 @@ let worldCommands: [SessionCommand] = [
     }),
   SessionCommand(
     name: "break", usage: "PART [down|slow|refusing]",
-    summary: "make a part fail until `mend`: "
-      + Faults.parts.joined(separator: ", "),
+    summary: "make a part of the stack fail until `mend`",
     isRecorded: true,
-    complete: { _, words in
-      words.count == 1 ? Faults.parts : words.count == 2 ? FaultKind.allCases.map(\.rawValue) : []
+    complete: { session, words in
+      words.count == 1 ? session.machine.breakable : words.count == 2 ? FaultKind.allCases.map(\.rawValue) : []
     },
     run: { session, words in
       guard let part = words.first else {
@@ -43,8 +42,9 @@ let worldCommands: [SessionCommand] = [
           broken.isEmpty ? "nothing is broken\n" : broken.map { "\($0.part) is \($0.kind.rawValue)\n" }.joined())
         return 0
       }
-      guard Faults.parts.contains(part) else {
-        session.complain("\(part) cannot be broken; there are \(Faults.parts.joined(separator: ", "))")
+      guard session.machine.breakable.contains(part) else {
+        session.complain(
+          "\(part) cannot be broken; there are \(session.machine.breakable.joined(separator: ", "))")
         return 1
       }
       guard words.count <= 2, let kind = FaultKind(rawValue: words.count == 2 ? words[1] : "down") else {

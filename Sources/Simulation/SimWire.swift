@@ -52,6 +52,8 @@ public struct SimWire: Wire {
   /// What the caller sees when nothing is there.
   static func down(from: Party, to: Party, via: Via, op: String) -> EngineError {
     switch via {
+    case .http where to == .crio:
+      EngineError(.unavailable, "dial tcp 127.0.0.1:10010: connect: connection refused")
     case .http:
       EngineError(
         .unavailable,
@@ -59,18 +61,31 @@ public struct SimWire: Wire {
     case .grpc:
       EngineError(
         .unavailable,
-        "connection error: desc = \"transport: Error while dialing: dial unix /run/containerd/containerd.sock: "
-          + "connect: connection refused\": unavailable")
+        "connection error: desc = \"transport: Error while dialing: dial unix "
+          + (to == .crio ? "/var/run/crio/crio.sock" : "/run/containerd/containerd.sock")
+          + ": connect: connection refused\": unavailable")
     case .ttrpc: EngineError(.unavailable, "ttrpc: closed: unavailable")
     case .exec:
-      EngineError(
-        .notFound,
-        to == .shim
-          ? "failed to start shim: start failed: exec: \"containerd-shim-runc-v2\": executable file not found in $PATH"
-          : "unable to retrieve OCI runtime error: exec: \"\(to)\": executable file not found in $PATH: unknown")
-    case .https:
+      EngineError(.notFound, missing(to))
+    case .https where to == .registry:
       EngineError(.unavailable, "dial tcp: lookup registry-1.docker.io: no such host")
+    case .https:
+      EngineError(.unavailable, "dial tcp: lookup \(to).us-east-1.amazonaws.com: no such host")
     case .syscall, .inproc: EngineError(.unavailable, "\(to) is down")
+    }
+  }
+
+  /// What whoever executes a program says when it is not there.
+  private static func missing(_ program: Party) -> String {
+    switch program {
+    case .shim:
+      "failed to start shim: start failed: exec: \"containerd-shim-runc-v2\": executable file not found in $PATH"
+    case .conmon: "fork/exec /usr/bin/conmon: no such file or directory"
+    case .podman: "sh: podman: not found"
+    case .pinns: "failed to pin namespaces: fork/exec /usr/bin/pinns: no such file or directory"
+    case .cni: "plugin type=\"bridge\" failed (add): failed to find plugin \"bridge\" in path [/opt/cni/bin]"
+    case .netavark: "could not find \"netavark\" in one of [/usr/libexec/podman /usr/lib/podman]"
+    default: "unable to retrieve OCI runtime error: exec: \"\(program)\": executable file not found in $PATH: unknown"
     }
   }
 
@@ -78,7 +93,9 @@ public struct SimWire: Wire {
   static func refusal(from: Party, to: Party, via: Via, op: String) -> EngineError {
     switch via {
     case .https: EngineError(.unavailable, "received unexpected HTTP status: 503 Service Unavailable")
-    case .exec: EngineError(.unknown, "OCI runtime error: \(to) refuses: operation not permitted")
+    case .exec where [.runc, .crun, .railcar].contains(to):
+      EngineError(.unknown, "OCI runtime error: \(to) refuses: operation not permitted")
+    case .exec: EngineError(.unknown, "\(to): operation not permitted")
     default: EngineError(.permissionDenied, "\(to) refuses \(op)")
     }
   }

@@ -124,6 +124,8 @@ public struct ContainerdConfiguration: Sendable {
   public var revision = "1c4457e00facac03ce1d75f7b6777a7a851e5c41"
   /// Bundles live below it.
   public var state = "/run/containerd"
+  /// Where the bundle of a task is, when not in `state`: by namespace and id.
+  public var bundle: (@Sendable (_ namespace: String, _ id: String) -> String)?
   public var address = "/run/containerd/containerd.sock"
   public var snapshotter = "overlayfs"
   public var platform = Platform.host

@@ -21,6 +21,7 @@ public final class Daemon: Sendable {
   public let events: EventBus
   private let settings: Mutex<DaemonConfiguration>
   private let links = Mutex<Links?>(nil)
+  private let ownNamespaces = Mutex<(any NetworkNamespaces)?>(nil)
 
   private struct Links {
     var images: any ImageLookup
@@ -54,6 +55,11 @@ public final class Daemon: Sendable {
   ) {
     links.withLock { $0 = Links(images: images, volumes: volumes, networks: networks, containers: containers) }
   }
+
+  /// Containers get their network namespaces from `namespaces` from now on, before they are created.
+  public func use(namespaces: any NetworkNamespaces) { ownNamespaces.withLock { $0 = namespaces } }
+  /// Nil: containers have the network namespaces that the runtime makes.
+  public var namespaces: (any NetworkNamespaces)? { ownNamespaces.withLock { $0 } }
 
   private var linked: Links {
     guard let links = links.withLock({ $0 }) else { preconditionFailure("Daemon.link comes before the first request") }
@@ -111,6 +117,9 @@ public struct DaemonConfiguration: Sendable {
   public var defaultUlimits: [String: (soft: Int64, hard: Int64)] = [:]
   /// Containers go on when the daemon ends.
   public var liveRestore = false
+  /// The default bridge; an empty subnet takes the first free one.
+  public var bridgeName = "docker0"
+  public var bridgeSubnet = ""
   /// Name of the snapshotter, as `docker info` shows it under Storage Driver.
   public var snapshotter = "overlayfs"
   public init() {}

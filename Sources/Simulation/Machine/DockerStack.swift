@@ -6,6 +6,8 @@ import Seams
 public final class DockerStack: SimStack {
   public let name = "docker"
   public let clientNames: [String] = []
+  public let client: (any StackClient)? = nil
+  public let breakable = ["dockerd", "containerd", "shim", "runc", "registry"]
   public let daemon: any RemoteAPI
   public let untraced: any RemoteAPI
   public let remote: (any RemoteAPI)?
@@ -29,7 +31,7 @@ public final class DockerStack: SimStack {
       registry: TracedDistributionAPI(parts.registries, tap: parts.tap(.containerd, .registry, .https)), shims: shims,
       blobs: parts.blobs, snapshots: SimSnapshotDriver(kernel), files: files, fifos: fifos, store: MemoryStateStore())
     var configuration = DaemonConfiguration()
-    configuration.defaultRuntime = parts.runtime
+    configuration.defaultRuntime = parts.runtime ?? "runc"
     configuration.runtimes = ["io.containerd.runc.v2": "runc"]
     for runtime in SimMachine.runtimes { configuration.runtimes[runtime] = runtime }
     let daemon = Daemon(
@@ -61,6 +63,8 @@ public final class DockerStack: SimStack {
     try await containerd.start()
     try await dockerd.start()
   }
+
+  public var runtime: String { dockerd.daemon.configuration.defaultRuntime }
 
   public func use(runtime: String) -> String? {
     dockerd.daemon.reload { $0.defaultRuntime = runtime }

@@ -14,66 +14,67 @@ public final class SimMachine: Sendable {
   public let world: SimWorld
   public let recorder: Recorder
   public let faults: Faults
-  public let network: SimNetwork
-  public let kernel: SimKernel
   public let registries: RegistryWorld
-  private let blobs: MemoryBlobStore
   private let wire: SimWire
   private let gate: (any StepGate)?
 
   private struct State {
     var stack: String
-    var runtime: String
-    var engines: [String: any SimStack] = [:]
+    var engines: [String: (host: SimHost, stack: any SimStack)] = [:]
   }
+  /// The programs of images and of the host.
+  private let programs: ProgramTable
+  /// The runtime that was asked for at the start; nil leaves each stack its own.
+  private let firstRuntime: String?
   private let state: Mutex<State>
 
-  /// A machine as it stands after booting. `gate` is where `step on` waits; `programs` are added to the standard ones.
-  /// Throws `EngineError` when a part does not come up.
+  /// A machine as it stands after booting. `gate` is where `step on` waits; `programs` are added to the standard ones;
+  /// without a `runtime` each stack begins with its own (crun for podman, runc for the others). Throws `EngineError`
+  /// when a part does not come up.
   public init(
-    seed: UInt64, stack: String, runtime: String, gate: (any StepGate)? = nil,
+    seed: UInt64, stack: String, runtime: String? = nil, gate: (any StepGate)? = nil,
     programs added: [String: any SimProgram] = [:]
   ) throws {
-    var programs = SimMachine.programs
+    var programs = SimMachine.standard
     for (name, program) in added { programs.register(name, program) }
+    self.programs = programs
     let world = SimWorld(seed: seed)
-    (self.seed, self.world, self.gate) = (seed, world, gate)
+    (self.seed, self.world, self.gate, firstRuntime) = (seed, world, gate, runtime)
     recorder = Recorder(clock: { world.now })
     faults = Faults()
     wire = SimWire(world: world, faults: faults)
-    network = SimNetwork(world: world)
-    kernel = SimKernel(world: world, network: network, programs: programs)
     registries = RegistryWorld(world: world)
-    network.internet.add(registries, world: world)
-    blobs = MemoryBlobStore(world: world)
-    state = Mutex(State(stack: stack, runtime: runtime))
+    state = Mutex(State(stack: stack))
     _ = try engine(of: stack)
   }
 
   /// The programs of images and of the host, made once.
-  private static let programs = standardPrograms()
+  private static let standard = standardPrograms()
 
   // MARK: The stack
 
   public var stack: String { state.withLock { $0.stack } }
-  public var runtime: String { state.withLock { $0.runtime } }
+  /// The OCI runtime with which containers are created from now on.
+  public var runtime: String { current.runtime }
 
-  /// From now on commands go to another stack's engine; each has images and containers of its own.
+  /// From now on commands go to another stack's engine; each is on a host of its own, with images and containers of its
+  /// own. Throws `EngineError` for a stack that nobody knows.
   public func use(stack: String) throws {
     _ = try engine(of: stack)
     state.withLock { $0.stack = stack }
   }
 
-  /// From now on containers are created by another runtime. The refusal, when the stack cannot have it.
-  public func use(runtime: String) -> String? {
-    guard let engine = try? engine(of: stack) else { return "the stack is down" }
-    if let refusal = engine.use(runtime: runtime) { return refusal }
-    state.withLock { $0.runtime = runtime }
-    return nil
-  }
+  /// From now on the stack creates containers by another runtime. The refusal, when it cannot have it.
+  public func use(runtime: String) -> String? { current.use(runtime: runtime) }
 
   /// The engine of the stack that is in use.
-  public var current: any SimStack {
+  public var current: any SimStack { inUse.stack }
+  /// The host of the stack that is in use.
+  public var host: SimHost { inUse.host }
+  public var kernel: SimKernel { host.kernel }
+  public var network: SimNetwork { host.network }
+
+  private var inUse: (host: SimHost, stack: any SimStack) {
     let (name, engine) = state.withLock { ($0.stack, $0.engines[$0.stack]) }
     guard let engine else { preconditionFailure("the stack \(name) was used before it was made") }
     return engine
@@ -81,11 +82,16 @@ public final class SimMachine: Sendable {
 
   /// The engine of a stack, made when it is first asked for.
   private func engine(of name: String) throws -> any SimStack {
-    if let engine = state.withLock({ $0.engines[name] }) { return engine }
+    if let engine = state.withLock({ $0.engines[name] }) { return engine.stack }
+    // Docker 1.10 is older than version 2 of cgroups.
+    let host = SimHost(world: world, programs: programs, cgroupVersion: name == "docker-1.10" ? 1 : 2)
+    host.network.internet.add(registries, world: world)
     let parts = SimParts(
-      world: world, recorder: recorder, wire: wire, gate: gate, network: network, kernel: kernel,
-      registries: registries, blobs: blobs, runtime: runtime)
-    let engine: any SimStack = DockerStack(parts)
+      world: world, recorder: recorder, wire: wire, faults: faults, gate: gate, network: host.network,
+      kernel: host.kernel, registries: registries, blobs: host.blobs, runtime: firstRuntime)
+    guard let engine = SimMachine.make(name, parts) else {
+      throw EngineError(.notFound, "no such stack: \(name)")
+    }
     let failure = world.runBlocking { () -> EngineError? in
       do {
         try await engine.start()
@@ -93,8 +99,18 @@ public final class SimMachine: Sendable {
       } catch { return error as? EngineError ?? EngineError(.unknown, "\(error)") }
     }
     if case .some(let failure?) = failure { throw failure }
-    state.withLock { $0.engines[name] = engine }
+    state.withLock { $0.engines[name] = (host, engine) }
     return engine
+  }
+
+  private static func make(_ name: String, _ parts: SimParts) -> (any SimStack)? {
+    switch name {
+    case "docker", "fargate", "docker-1.10": DockerStack(parts)
+    case "podman": PodmanStack(parts)
+    case "cri-o": CRIOStack(parts)
+    case "containerd": ContainerdStack(parts)
+    default: nil
+    }
   }
 
   // MARK: What is asked from outside
@@ -107,8 +123,13 @@ public final class SimMachine: Sendable {
   public var daemon: any RemoteAPI { current.daemon }
   /// The same for clients on other machines (`tcp://HOST:2376`); nil when the stack has nothing that listens there.
   public var remoteDaemon: (any RemoteAPI)? { current.remote }
-  /// The name of the runtime that a stack would use.
-  public func runtimeName(of stack: String) -> String { runtime }
+  /// The parts of the stack in use that `break` can break.
+  public var breakable: [String] { current.breakable }
+  /// The name of the runtime that a stack uses, or would begin with.
+  public func runtimeName(of stack: String) -> String {
+    if let engine = state.withLock({ $0.engines[stack] }) { return engine.stack.runtime }
+    return firstRuntime ?? (stack == "podman" ? "crun" : "runc")
+  }
 
   /// Asks the daemon something without a trace of it.
   public func askUntraced(_ request: APIRequest) async -> APIResponse? { try? await current.untraced.send(request) }
@@ -126,19 +147,32 @@ public final class SimMachine: Sendable {
   }
 }
 
+/// What a stack has a host of its own for: kernel, network, disk.
+public struct SimHost: Sendable {
+  public let network: SimNetwork
+  public let kernel: SimKernel
+  public let blobs: MemoryBlobStore
+
+  init(world: SimWorld, programs: ProgramTable, cgroupVersion: Int) {
+    network = SimNetwork(world: world)
+    kernel = SimKernel(world: world, network: network, programs: programs, cgroupVersion: cgroupVersion)
+    blobs = MemoryBlobStore(world: world)
+  }
+}
+
 /// What every stack stands on.
 public struct SimParts: Sendable {
   public let world: SimWorld
   public let recorder: Recorder
   public let wire: any Wire
+  public let faults: Faults
   public let gate: (any StepGate)?
   public let network: SimNetwork
   public let kernel: SimKernel
   public let registries: RegistryWorld
-  /// containerd's content store: one, whichever stack uses it.
   public let blobs: MemoryBlobStore
-  /// The OCI runtime to begin with.
-  public let runtime: String
+  /// The OCI runtime to begin with; nil is the stack's own.
+  public let runtime: String?
 
   /// The traced decorator's data between two parties.
   public func tap(_ from: Party, _ to: Party, _ via: Via) -> Tap {
@@ -159,11 +193,21 @@ public protocol SimStack: Sendable {
   var untraced: any RemoteAPI { get }
   /// The daemon as a client on another machine reaches it, over TCP with TLS; nil when nothing listens there.
   var remote: (any RemoteAPI)? { get }
+  /// Its own client, for command lines that begin with one of `clientNames`; nil when those are the docker client's
+  /// words (podman) or there is none.
+  var client: (any StackClient)? { get }
+  /// The parts that `break` can break, in the order in which a request meets them.
+  var breakable: [String] { get }
   func start() async throws
+  /// The OCI runtime with which containers are created.
+  var runtime: String { get }
   /// Containers made from now on get another runtime; the refusal, when this stack cannot have it.
   func use(runtime: String) -> String?
 }
 
+
+
 extension SimStack {
+  public var client: (any StackClient)? { nil }
   public var remote: (any RemoteAPI)? { nil }
 }

@@ -80,9 +80,12 @@ public final class NetworkService: DockerdService, NetworkLookup {
         network.options = [
           "com.docker.network.bridge.default_bridge": "true", "com.docker.network.bridge.enable_icc": "true",
           "com.docker.network.bridge.enable_ip_masquerade": "true",
-          "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0", "com.docker.network.bridge.name": "docker0",
+          "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+          "com.docker.network.bridge.name": daemon.configuration.bridgeName,
           "com.docker.network.driver.mtu": "1500",
         ]
+        let subnet = daemon.configuration.bridgeSubnet
+        if !subnet.isEmpty { network.addresses = [.init(subnet: subnet)] }
       }
       try await make(network)
     }

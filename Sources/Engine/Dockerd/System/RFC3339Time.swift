@@ -1,10 +1,10 @@
 /// Times as the Engine API writes them (RFC 3339 with up to nine decimals, UTC), without Foundation.
-enum RFC3339Time {
+public enum RFC3339Time {
   /// Go's zero time.
   static let zero = "0001-01-01T00:00:00Z"
 
   /// `2026-01-01T00:00:00.123456789Z`; trailing zeros of the fraction fall out, as Go's RFC3339Nano has it.
-  static func text(_ unixNanoseconds: UInt64) -> String {
+  public static func text(_ unixNanoseconds: UInt64) -> String {
     let seconds = Int64(unixNanoseconds / 1_000_000_000)
     let (year, month, day) = date(days: seconds / 86_400)
     let rest = seconds % 86_400
@@ -18,7 +18,7 @@ enum RFC3339Time {
   }
 
   /// Nanoseconds since 1970; nil when it is no such time or lies before 1970.
-  static func parse(_ text: String) -> UInt64? {
+  public static func parse(_ text: String) -> UInt64? {
     let bytes = Array(text.utf8)
     func number(_ range: Range<Int>) -> Int? {
       guard range.upperBound <= bytes.count else { return nil }

@@ -35,6 +35,10 @@ final class Container: Sendable {
     var streams: ProcessStreams?
     /// Its root file system is mounted for the running process.
     var hasRoot = false
+    /// The first process of a task that was made with the container and waits for its start; 0 when there is none.
+    var preparedPID = 0
+    /// Its network namespace was made before it (`NetworkNamespaces`).
+    var hasNamespace = false
     /// Its networks know it.
     var isConnected = false
     /// Its first address.

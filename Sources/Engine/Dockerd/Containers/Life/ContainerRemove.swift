@@ -44,7 +44,8 @@ extension ContainerService {
     // Somebody may have started it again meanwhile.
     try await stop(container, signal: nil, timeout: 3)
     let hadLayer = await container.lock.withLock {
-      container.update { details -> Bool in
+      await abandonPrepared(container)
+      return container.update { details -> Bool in
         details.state.setDead()
         defer { details.hasLayer = false }
         return details.hasLayer

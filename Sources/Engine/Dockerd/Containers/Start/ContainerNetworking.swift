@@ -78,10 +78,12 @@ extension ContainerService {
   }
 
   func releaseNetwork(_ container: Container) async {
-    let wasConnected = container.withRunning { running in
+    let (wasConnected, hadNamespace) = container.withRunning { running in
       defer { (running.isConnected, running.address, running.addresses) = (false, "", []) }
-      return running.isConnected
+      defer { running.hasNamespace = false }
+      return (running.isConnected, running.hasNamespace)
     }
     if wasConnected { await daemon.networks.release(container.id) }
+    if hadNamespace { await daemon.namespaces?.remove(for: container.id) }
   }
 }

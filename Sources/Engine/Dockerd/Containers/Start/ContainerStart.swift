@@ -69,7 +69,48 @@ extension ContainerService {
 
   private func launch(_ container: Container, isRestart: Bool) async throws {
     let id = container.id
-    let root = try await mountRoot(id)
+    if !isRestart {
+      container.withRunning { $0.restart.reset() }
+      container.update { $0.wasManuallyStopped = false }
+    }
+    let task = try await makeTask(container)
+    do {
+      // Unless it has been connected before it was created.
+      if !container.withRunning({ $0.hasNamespace }) { try await connectNetwork(container, pid: task.pid) }
+    } catch {
+      await abandonTask(container)
+      throw networkRefusal(error)
+    }
+    do {
+      _ = try await call(Tasks.Start(containerId: id))
+    } catch let error as EngineError {
+      await abandonTask(container)
+      throw failStart(container, error.message)
+    }
+    container.update { details in
+      details.state.setRunning(pid: task.pid, at: task.madeAt)
+      details.wasManuallyRestarted = false
+      details.hasBeenStarted = true
+    }
+    startHealthMonitor(container)
+    try? save(container)
+    publish(container, "start")
+  }
+
+  private func networkRefusal(_ error: any Error) -> EngineError {
+    EngineError(
+      (error as? EngineError)?.code ?? .unknown,
+      "\(ContainerService.networkFailure): \((error as? EngineError)?.message ?? "\(error)")")
+  }
+
+  /// Everything up to the runtime's `create`: the container's first process is there and waits.
+  private func makeTask(_ container: Container) async throws -> (pid: Int, madeAt: UInt64) {
+    let prepared = container.withRunning { running in
+      defer { running.preparedPID = 0 }
+      return running.preparedPID
+    }
+    if prepared > 0 { return (prepared, world.unixTime) }
+    let root = try await mountRoot(container.id)
     container.withRunning { $0.hasRoot = true }
     try prepareNetwork(container)
     try setUpSharedMemory(container)
@@ -79,41 +120,57 @@ extension ContainerService {
       // Whatever it is, it is no fault of this request.
       throw EngineError(.unknown, (error as? EngineError)?.message ?? "\(error)")
     }
-    if !isRestart {
-      container.withRunning { $0.restart.reset() }
-      container.update { $0.wasManuallyStopped = false }
-    }
-    let startedAt: UInt64
-    let pid: Int
+    try await makeNamespace(container)
     do {
       try await createContainer(container, spec)
-      startedAt = world.unixTime
-      pid = try await createTask(container, spec)
+      let madeAt = world.unixTime
+      return (try await createTask(container, spec), madeAt)
     } catch let error as EngineError {
       throw failStart(container, error.message)
     }
+  }
+
+  /// Where the engine makes network namespaces: that of the container, on its networks.
+  private func makeNamespace(_ container: Container) async throws {
+    let mode = container.read { $0.hostConfig.networkMode }
+    guard let namespaces = daemon.namespaces, mode.isPrivate, !mode.isNone,
+      !container.read({ $0.config.networkDisabled })
+    else { return }
     do {
-      try await connectNetwork(container, pid: pid)
-    } catch {
-      await abandonTask(container)
-      throw EngineError(
-        (error as? EngineError)?.code ?? .unknown,
-        "\(ContainerService.networkFailure): \((error as? EngineError)?.message ?? "\(error)")")
+      let pid = try await namespaces.make(for: container.id)
+      container.withRunning { $0.hasNamespace = true }
+      if let pid { try await connectNetwork(container, pid: pid) }
+    } catch { throw networkRefusal(error) }
+  }
+
+  /// Makes the task of a container that does not run, so that a start has only to let it go: engines for which creating
+  /// a container is the runtime's `create` (CRI-O). Throws what `start` would.
+  public func prepareTask(_ nameOrID: String) async throws {
+    let container = try registry.find(nameOrID)
+    try await container.lock.withLock {
+      guard !container.state.isRunning, container.withRunning({ $0.preparedPID }) == 0 else { return }
+      if TraceContext.current.cmd != nil { container.withRunning { $0.context = TraceContext.current } }
+      do {
+        let pid = try await makeTask(container).pid
+        container.withRunning { $0.preparedPID = pid }
+      } catch {
+        reset(container)
+        await cleanUp(container)
+        throw error
+      }
     }
-    do {
-      _ = try await call(Tasks.Start(containerId: id))
-    } catch let error as EngineError {
-      await abandonTask(container)
-      throw failStart(container, error.message)
+  }
+
+  /// Takes back a task that waits for its start.
+  func abandonPrepared(_ container: Container) async {
+    let isPrepared = container.withRunning { running in
+      defer { running.preparedPID = 0 }
+      return running.preparedPID > 0
     }
-    container.update { details in
-      details.state.setRunning(pid: pid, at: startedAt)
-      details.wasManuallyRestarted = false
-      details.hasBeenStarted = true
-    }
-    startHealthMonitor(container)
-    try? save(container)
-    publish(container, "start")
+    guard isPrepared else { return }
+    await abandonTask(container)
+    reset(container)
+    await cleanUp(container)
   }
 
   /// The exit code says what kind of failure it was.
