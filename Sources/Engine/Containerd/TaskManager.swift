@@ -209,7 +209,8 @@ final class TaskManager: Sendable {
       tasks[id] = .starting
     }
     let invocation = ShimInvocation(
-      binary: binary, namespace: namespace, id: id, bundle: core.configuration.bundle?(namespace, id) ?? "\(bundles)/\(id)",
+      binary: binary, namespace: namespace, id: id,
+      bundle: core.configuration.bundle?(namespace, id) ?? "\(bundles)/\(id)",
       address: core.configuration.address, publish: publisher, config: container.spec)
     do {
       try makeBundle(invocation.bundle, container)

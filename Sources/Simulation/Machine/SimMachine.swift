@@ -205,8 +205,6 @@ public protocol SimStack: Sendable {
   func use(runtime: String) -> String?
 }
 
-
-
 extension SimStack {
   public var client: (any StackClient)? { nil }
   public var remote: (any RemoteAPI)? { nil }

@@ -98,7 +98,8 @@ final class StackFixture {
         ).checked()
         if case .hijacked(let duplex) = attached.body { connection = duplex }
       }
-      let wait = detached
+      let wait =
+        detached
         ? nil
         : try await daemon.send(
           APIRequest(
@@ -135,9 +136,10 @@ final class StackFixture {
 
   /// One request, as a command of its own.
   @discardableResult
-  func send(_ method: String, _ template: String, _ parameters: [String: String] = [:], _ query: [String: String] = [:],
-    body: JSON? = nil) throws -> Answer
-  {
+  func send(
+    _ method: String, _ template: String, _ parameters: [String: String] = [:], _ query: [String: String] = [:],
+    body: JSON? = nil
+  ) throws -> Answer {
     try command("\(method) \(template)") { daemon in
       let request = APIRequest(
         method, template, parameters,
@@ -171,11 +173,12 @@ final class StackFixture {
     }
     func text(_ channel: ByteChannel) -> String {
       channel.closeWriting()
-      return String(decoding: channel.tryRead().map { first in
-        var all = first
-        while let more = channel.tryRead(), !more.isEmpty { all += more }
-        return all
-      } ?? [], as: UTF8.self)
+      return String(
+        decoding: channel.tryRead().map { first in
+          var all = first
+          while let more = channel.tryRead(), !more.isEmpty { all += more }
+          return all
+        } ?? [], as: UTF8.self)
     }
     return (text(output), text(errors), status)
   }

@@ -141,6 +141,7 @@ extension DaemonConfiguration {
   /// The host's address on the default bridge: what `host-gateway` stands for.
   var bridgeGateway: String {
     // The first address of its subnet, which dockerd's default pool begins with 172.17.0.0/16.
-    bridgeSubnet.isEmpty ? "172.17.0.1" : bridgeSubnet.prefix { $0 != "/" }.split(separator: ".").dropLast().joined(separator: ".") + ".1"
+    bridgeSubnet.isEmpty
+      ? "172.17.0.1" : bridgeSubnet.prefix { $0 != "/" }.split(separator: ".").dropLast().joined(separator: ".") + ".1"
   }
 }

@@ -106,7 +106,8 @@ extension CRIService {
     host["Binds"] = .array(
       (config["mounts"]?.array ?? []).map { mount in
         let readOnly = mount["readonly"]?.bool ?? false
-        return .string("\(mount["host_path"]?.string ?? ""):\(mount["container_path"]?.string ?? "")\(readOnly ? ":ro" : "")")
+        return .string(
+          "\(mount["host_path"]?.string ?? ""):\(mount["container_path"]?.string ?? "")\(readOnly ? ":ro" : "")")
       })
     let resources = linux[member: "resources"]
     for (key, field) in [
@@ -209,7 +210,9 @@ extension CRIService {
       if let id = filter["id"]?.string, !member.id.hasPrefix(id) { continue }
       if let pod = filter["pod_sandbox_id"]?.string, !member.pod.hasPrefix(pod) { continue }
       let own = member.config[member: "labels"].stringMap
-      guard labels.allSatisfy({ own[$0.key] == $0.value }), let details = try? await inspect(member.id) else { continue }
+      guard labels.allSatisfy({ own[$0.key] == $0.value }), let details = try? await inspect(member.id) else {
+        continue
+      }
       let name = CRIService.stateName(details["State"]?["Status"]?.string ?? "")
       if let state, state != name { continue }
       listed.append(.object(await description(member, details, state: name)))
@@ -225,7 +228,8 @@ extension CRIService {
     return [
       "id": .string(member.id), "pod_sandbox_id": .string(member.pod), "metadata": metadata,
       "image": ["image": .string(image)],
-      "image_ref": .string(local?.configDescriptor.digest.description.split(separator: ":").last.map(String.init) ?? image),
+      "image_ref": .string(
+        local?.configDescriptor.digest.description.split(separator: ":").last.map(String.init) ?? image),
       "state": .string(state), "created_at": JSON(member.createdAt), "labels": member.config["labels"] ?? [:],
       "annotations": member.config["annotations"] ?? [:],
     ]

@@ -30,7 +30,8 @@ final class CRIFront: Sendable {
   private static let refusals: [String: String] = [
     "POST /containers/{id}/pause": "pauses a container", "POST /containers/{id}/unpause": "resumes a container",
     "POST /commit": "makes an image of a container", "POST /containers/{id}/rename": "renames a container",
-    "GET /containers/{id}/export": "exports a container", "GET /containers/{id}/changes": "compares a container's files",
+    "GET /containers/{id}/export": "exports a container",
+    "GET /containers/{id}/changes": "compares a container's files",
     "GET /containers/{id}/archive": "copies files", "HEAD /containers/{id}/archive": "copies files",
     "PUT /containers/{id}/archive": "copies files", "POST /images/{name}/push": "pushes an image",
     "POST /images/{name}/tag": "tags an image", "GET /images/search": "searches a registry",
@@ -70,7 +71,8 @@ final class CRIFront: Sendable {
       }
     }
     for op in [
-      "GET /containers/{id}/json", "GET /containers/{id}/logs", "GET /containers/{id}/top", "GET /containers/{id}/stats",
+      "GET /containers/{id}/json", "GET /containers/{id}/logs", "GET /containers/{id}/top",
+      "GET /containers/{id}/stats",
     ] {
       on(op) { [self] request in
         let answer = try await core.send(request)
@@ -355,7 +357,8 @@ final class CRIFront: Sendable {
     guard details["State"]?["Running"]?.bool == true else { return try await core.send(request) }
     let signal = (request.query("signal") ?? "").uppercased()
     guard ["", "9", "KILL", "SIGKILL"].contains(signal) else {
-      throw EngineError(.notImplemented, "CRI-O: the CRI has no call that sends a signal: StopContainer ends a container")
+      throw EngineError(
+        .notImplemented, "CRI-O: the CRI has no call that sends a signal: StopContainer ends a container")
     }
     _ = try await cri.call(
       "RuntimeService/StopContainer", ["container_id": details["Id"] ?? "", "timeout": 0])
@@ -418,7 +421,8 @@ final class CRIFront: Sendable {
   private func prune(_ request: APIRequest) async throws -> APIResponse {
     var removed: [String] = []
     for member in service.state.withLock({ $0.members }) {
-      guard let details = try? await service.inspect(member.id), ["created", "exited", "dead"].contains(status(details))
+      guard let details = try? await service.inspect(member.id),
+        ["created", "exited", "dead"].contains(status(details))
       else { continue }
       _ = try await remove(APIRequest("DELETE", "/containers/{id}", ["id": member.id]))
       removed.append(member.id)
@@ -471,7 +475,9 @@ final class CRIFront: Sendable {
 
   private func startExec(_ request: APIRequest) async throws -> APIResponse {
     let id = request.parameters["id"] ?? ""
-    guard let session = state.withLock({ $0.sessions.removeValue(forKey: id) }) else { return try await core.send(request) }
+    guard let session = state.withLock({ $0.sessions.removeValue(forKey: id) }) else {
+      return try await core.send(request)
+    }
     let call: JSON = [
       "container_id": .string(session.container), "cmd": session.body["Cmd"] ?? [],
       "tty": .bool(session.body["Tty"]?.bool ?? false), "stdin": .bool(session.body["AttachStdin"]?.bool ?? false),

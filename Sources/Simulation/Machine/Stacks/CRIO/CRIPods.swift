@@ -19,8 +19,10 @@ extension CRIService {
           + "should not be empty")
     }
     let clash = state.withLock { state in
-      state.pods.first { $0.metadata["name"] == metadata["name"] && $0.metadata["namespace"] == metadata["namespace"]
-        && $0.metadata["uid"] == metadata["uid"] && ($0.metadata["attempt"] ?? 0) == (metadata["attempt"] ?? 0) }
+      state.pods.first {
+        $0.metadata["name"] == metadata["name"] && $0.metadata["namespace"] == metadata["namespace"]
+          && $0.metadata["uid"] == metadata["uid"] && ($0.metadata["attempt"] ?? 0) == (metadata["attempt"] ?? 0)
+      }
     }
     if let clash {
       throw EngineError(

@@ -116,10 +116,12 @@ final class CRIService: CRIAPI {
       state.pods.filter { $0.id == id || (!id.isEmpty && $0.id.hasPrefix(id)) }
     }
     guard let pod = found.first else {
-      throw EngineError(.notFound, "could not find pod \"\(id)\": PodSandbox with ID starting with \(id) not found: ID does not exist")
+      throw EngineError(
+        .notFound, "could not find pod \"\(id)\": PodSandbox with ID starting with \(id) not found: ID does not exist")
     }
     guard found.count == 1 || pod.id == id else {
-      throw EngineError(.invalidArgument, "could not find pod \"\(id)\": multiple IDs found with provided prefix: \(id)")
+      throw EngineError(
+        .invalidArgument, "could not find pod \"\(id)\": multiple IDs found with provided prefix: \(id)")
     }
     return pod
   }
@@ -131,7 +133,8 @@ final class CRIService: CRIAPI {
     }
     guard let member = found.first else {
       throw EngineError(
-        .notFound, "could not find container \"\(id)\": container with ID starting with \(id) not found: ID does not exist")
+        .notFound,
+        "could not find container \"\(id)\": container with ID starting with \(id) not found: ID does not exist")
     }
     guard found.count == 1 || member.id == id else {
       throw EngineError(

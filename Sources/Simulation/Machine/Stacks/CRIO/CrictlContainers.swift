@@ -5,7 +5,8 @@ import Seams
 extension Crictl {
   func create(_ words: [String], _ io: StackIO) async throws -> Int32 {
     let arguments = try parsed(
-      words, valued: [["auth"], ["creds"], ["annotation"], ["cancel-timeout", "T"]], switches: [["no-pull"], ["with-pull"]])
+      words, valued: [["auth"], ["creds"], ["annotation"], ["cancel-timeout", "T"]],
+      switches: [["no-pull"], ["with-pull"]])
     guard arguments.operands.count == 3 else {
       throw ClientFailure(
         "Incorrect Usage: crictl create [command options] POD container-config.[json|yaml] pod-config.[json|yaml]")
@@ -27,7 +28,8 @@ extension Crictl {
 
   func run(_ words: [String], _ io: StackIO) async throws -> Int32 {
     let arguments = try parsed(
-      words, valued: [["auth"], ["creds"], ["runtime", "r"], ["cancel-timeout", "T"]], switches: [["no-pull"], ["with-pull"]])
+      words, valued: [["auth"], ["creds"], ["runtime", "r"], ["cancel-timeout", "T"]],
+      switches: [["no-pull"], ["with-pull"]])
     guard arguments.operands.count == 2 else {
       throw ClientFailure(
         "Incorrect Usage: crictl run [command options] container-config.[json|yaml] pod-config.[json|yaml]")
@@ -123,8 +125,12 @@ extension Crictl {
   func ps(_ words: [String], _ io: StackIO) async throws -> Int32 {
     let arguments = try parsed(
       words,
-      valued: [["id"], ["name"], ["pod", "p"], ["state", "s"], ["label"], ["output", "o"], ["last", "n"], ["image"]],
-      switches: [["all", "a"], ["quiet", "q"], ["no-trunc"], ["verbose", "v"], ["latest", "l"], ["resolve-image-path", "r"]])
+      valued: [
+        ["id"], ["name"], ["pod", "p"], ["state", "s"], ["label"], ["output", "o"], ["last", "n"], ["image"],
+      ],
+      switches: [
+        ["all", "a"], ["quiet", "q"], ["no-trunc"], ["verbose", "v"], ["latest", "l"], ["resolve-image-path", "r"],
+      ])
     var filter: JSONObject = [:]
     if let id = arguments.value("id") { filter["id"] = .string(id) }
     if let pod = arguments.value("pod") { filter["pod_sandbox_id"] = .string(pod) }
@@ -232,7 +238,8 @@ extension Crictl {
   func exec(_ words: [String], _ io: StackIO) async throws -> Int32 {
     let arguments = try parsed(
       words, valued: [["timeout"], ["transport", "r"], ["last", "n"]],
-      switches: [["sync", "s"], ["tty", "t"], ["interactive", "i"], ["quiet", "q"], ["ignore-errors", "e"]], mixed: false)
+      switches: [["sync", "s"], ["tty", "t"], ["interactive", "i"], ["quiet", "q"], ["ignore-errors", "e"]],
+      mixed: false)
     guard arguments.operands.count >= 2 else {
       throw ClientFailure(
         arguments.operands.isEmpty

@@ -24,7 +24,8 @@ extension Crictl {
   func pull(_ name: String, auth: JSON? = nil) async throws -> String {
     var request: JSONObject = ["image": ["image": .string(name)]]
     if let auth { request["auth"] = auth }
-    return try await asking("pulling image") { try await images("PullImage", .object(request)) }["image_ref"]?.string ?? ""
+    return try await asking("pulling image") { try await images("PullImage", .object(request)) }["image_ref"]?.string
+      ?? ""
   }
 
   func images(_ words: [String], _ io: StackIO) async throws -> Int32 {
@@ -103,7 +104,9 @@ extension Crictl {
       }
       names = listed.compactMap { $0["id"]?.string }.filter { !used.contains($0) }
     }
-    guard !names.isEmpty || arguments.has("all") || arguments.has("prune") else { throw ClientFailure("ID cannot be empty") }
+    guard !names.isEmpty || arguments.has("all") || arguments.has("prune") else {
+      throw ClientFailure("ID cannot be empty")
+    }
     var status: Int32 = 0
     for name in names {
       let found = try await images("ImageStatus", ["image": ["image": .string(name)]])

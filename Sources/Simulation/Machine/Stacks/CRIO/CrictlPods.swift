@@ -5,7 +5,9 @@ import Seams
 extension Crictl {
   func runPod(_ words: [String], _ io: StackIO) async throws -> Int32 {
     let arguments = try parsed(words, valued: [["runtime", "r"], ["cancel-timeout", "T"]])
-    guard arguments.operands.count == 1 else { throw ClientFailure("cannot run runp: exactly one pod-config is needed") }
+    guard arguments.operands.count == 1 else {
+      throw ClientFailure("cannot run runp: exactly one pod-config is needed")
+    }
     let config = try configuration(arguments.operands[0], io)
     try await connect()
     let pod = try await pod(config, handler: arguments.value("runtime") ?? "")
@@ -44,7 +46,9 @@ extension Crictl {
     if let namespace = arguments.value("namespace") {
       pods.removeAll { $0["metadata"]?["namespace"]?.string?.contains(namespace) != true }
     }
-    if let count = arguments.has("latest") ? 1 : try arguments.number("last") { pods = Array(pods.prefix(max(0, count))) }
+    if let count = arguments.has("latest") ? 1 : try arguments.number("last") {
+      pods = Array(pods.prefix(max(0, count)))
+    }
     if try await showed(arguments, ["items": .array(pods)], io) { return 0 }
     if arguments.has("quiet") {
       for pod in pods { await io.print(pod["id"]?.string ?? "") }

@@ -21,14 +21,16 @@ struct NetworkPlugins: NetworkLookup {
       return try await next.connect(sandbox)
     }
     return try await tap.carry(
-      setup, arguments(setup, sandbox.containerID), outcome: { .success(JSON.object(["networks": .object($0.networks)])) }
+      setup, arguments(setup, sandbox.containerID),
+      outcome: { .success(JSON.object(["networks": .object($0.networks)])) }
     ) { try await next.connect(sandbox) }
   }
 
   func connect(_ sandbox: NetworkSandbox, network: String, settings: JSON) async throws -> SandboxState {
     guard sandbox.pid != 0 else { return try await next.connect(sandbox, network: network, settings: settings) }
     return try await tap.carry(
-      setup, arguments(setup, sandbox.containerID), outcome: { .success(JSON.object(["networks": .object($0.networks)])) }
+      setup, arguments(setup, sandbox.containerID),
+      outcome: { .success(JSON.object(["networks": .object($0.networks)])) }
     ) { try await next.connect(sandbox, network: network, settings: settings) }
   }
 

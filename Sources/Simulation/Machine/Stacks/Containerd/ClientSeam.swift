@@ -89,7 +89,8 @@ final class ClientSeam: ContainerdAPI {
     _ = try await wire.call(Leases.Create(id: lease), namespace: namespace)
     state.withLock { $0.leases[key] = lease }
     _ = try? await wire.call(Namespaces.Get(name: namespace), namespace: namespace)
-    _ = try await wire.call(Introspection.Plugins(filters: ["type==io.containerd.snapshotter.v1"]), namespace: namespace)
+    _ = try await wire.call(
+      Introspection.Plugins(filters: ["type==io.containerd.snapshotter.v1"]), namespace: namespace)
     return try await wire.call(
       Snapshots.Prepare(snapshotter: operation.snapshotter, key: key, parent: parent), namespace: namespace)
   }

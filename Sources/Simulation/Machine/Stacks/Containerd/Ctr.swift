@@ -15,7 +15,8 @@ final class Ctr: StackClient {
   private let tap: Tap
   static let version = "v2.2.0"
 
-  init(_ parts: SimParts, wire: any ContainerdAPI, quiet: any ContainerdAPI, runtime: @escaping @Sendable () -> String) {
+  init(_ parts: SimParts, wire: any ContainerdAPI, quiet: any ContainerdAPI, runtime: @escaping @Sendable () -> String)
+  {
     (world, kernel, self.wire, self.quiet, self.runtime) = (parts.world, parts.kernel, wire, quiet, runtime)
     tap = parts.tap(.ctr, .containerd, .grpc)
   }
@@ -107,7 +108,8 @@ final class Ctr: StackClient {
       }
       let name = Ctr.verbs[verb] ?? verb
       // Each group has one word for removing, and takes the other for it.
-      let command = commands[name] ?? (name == "remove" ? commands["delete"] : name == "delete" ? commands["remove"] : nil)
+      let command =
+        commands[name] ?? (name == "remove" ? commands["delete"] : name == "delete" ? commands["remove"] : nil)
       guard let command else { throw ClientFailure("No help topic for '\(verb)'", status: 3) }
       call.words.removeFirst()
       return try await command(self, call)
@@ -116,7 +118,8 @@ final class Ctr: StackClient {
       return failure.status
     } catch let error as EngineError where error.code == .unavailable && error.message.contains("dial unix") {
       await io.complain(
-        "ctr: failed to dial \"/run/containerd/containerd.sock\": \(error.message.replacing(": unavailable", with: ""))")
+        "ctr: failed to dial \"/run/containerd/containerd.sock\": \(error.message.replacing(": unavailable", with: ""))"
+      )
       return 1
     } catch {
       await io.complain("ctr: \((error as? EngineError)?.message ?? "\(error)")")

@@ -9,7 +9,9 @@ extension Ctr {
     let arguments = try parsed(
       call,
       valued: [["user", "u"], ["platform"], ["snapshotter"], ["label"], ["max-concurrent-downloads"], ["hosts-dir"]],
-      switches: [["skip-verify", "k"], ["plain-http"], ["all-platforms"], ["local"], ["print-chainid"], ["no-unpack"]],
+      switches: [
+        ["skip-verify", "k"], ["plain-http"], ["all-platforms"], ["local"], ["print-chainid"], ["no-unpack"],
+      ],
       mixed: true)
     guard let reference = arguments.operands.first else {
       throw ClientFailure("please provide an image reference to pull")
@@ -110,7 +112,8 @@ extension Ctr {
       for image in images { await call.io.print(image.name) }
       return 0
     }
-    var table = ColumnTable(["REF", "TYPE", "DIGEST", "SIZE", "PLATFORMS", "LABELS"], minimum: 1, padding: 1, fillsLast: true)
+    var table = ColumnTable(
+      ["REF", "TYPE", "DIGEST", "SIZE", "PLATFORMS", "LABELS"], minimum: 1, padding: 1, fillsLast: true)
     for image in images {
       let (size, platforms) = try await facts(image.target, call)
       table.add([
@@ -167,14 +170,16 @@ extension Ctr {
     let arguments = try parsed(call, switches: [["force"], ["local"]], mixed: true)
     guard arguments.operands.count >= 2 else {
       throw ClientFailure(
-        arguments.operands.isEmpty ? "please provide an image reference to tag from"
+        arguments.operands.isEmpty
+          ? "please provide an image reference to tag from"
           : "please provide an image reference to tag to")
     }
     var image = try await ask(Images.Get(name: arguments.operands[0]), call).image
     for name in arguments.operands.dropFirst() {
       image.name = name
       do { _ = try await ask(Images.Create(image: image), call) } catch let error as EngineError
-      where error.code == .alreadyExists && arguments.has("force") {
+        where error.code == .alreadyExists && arguments.has("force")
+      {
         _ = try await ask(Images.Delete(name: name), call)
         _ = try await ask(Images.Create(image: image), call)
       }
@@ -231,7 +236,8 @@ extension Ctr {
     let read = try await ImageDocuments(wire, call.namespace).read(image.target)
     await call.io.print(image.name)
     await call.io.print("└──\(image.target.mediaType) @\(image.target.digest) (\(image.target.size) bytes)")
-    await call.io.print("   ├──\(read.manifest.config.mediaType) @\(read.manifest.config.digest) (\(read.manifest.config.size) bytes)")
+    await call.io.print(
+      "   ├──\(read.manifest.config.mediaType) @\(read.manifest.config.digest) (\(read.manifest.config.size) bytes)")
     for (index, layer) in read.manifest.layers.enumerated() {
       let branch = index == read.manifest.layers.count - 1 ? "└──" : "├──"
       await call.io.print("   \(branch)\(layer.mediaType) @\(layer.digest) (\(layer.size) bytes)")
@@ -259,7 +265,8 @@ struct TransferProgress: Sendable {
       guard let step = steps[digest] else { continue }
       let type = step.descriptor.mediaType
       let kind =
-        MediaType.isIndex(type) ? "index" : MediaType.isManifest(type) ? "manifest" : MediaType.isLayer(type) ? "layer" : "config"
+        MediaType.isIndex(type)
+        ? "index" : MediaType.isManifest(type) ? "manifest" : MediaType.isLayer(type) ? "layer" : "config"
       let hex = digest.description.split(separator: ":").last.map { String($0.prefix(12)) } ?? ""
       let branch = index == 0 ? "└──" : index == order.count - 1 ? "   └──" : "   ├──"
       lines.append(pad("\(branch)\(kind) (\(hex))", 56) + " complete       |++++++++++++++++++++++++++++++++++++++|")

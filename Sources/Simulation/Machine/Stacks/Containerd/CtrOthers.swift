@@ -36,7 +36,9 @@ extension Ctr {
 
   // MARK: Snapshots
 
-  private static func kind(_ kind: SnapshotInfo.Kind) -> String { kind.rawValue.prefix(1).uppercased() + kind.rawValue.dropFirst() }
+  private static func kind(_ kind: SnapshotInfo.Kind) -> String {
+    kind.rawValue.prefix(1).uppercased() + kind.rawValue.dropFirst()
+  }
 
   private func allSnapshots(_ call: Call) async throws -> [SnapshotInfo] {
     try await ask(Snapshots.List(snapshotter: "overlayfs"), call).info
@@ -58,7 +60,8 @@ extension Ctr {
     func add(below parent: String, depth: Int) {
       guard depth < 200 else { return }
       for snapshot in all where snapshot.parent == parent {
-        lines.append(depth == 0 ? " " + snapshot.name : String(repeating: " ", count: 2 * depth) + "\\_ " + snapshot.name)
+        lines.append(
+          depth == 0 ? " " + snapshot.name : String(repeating: " ", count: 2 * depth) + "\\_ " + snapshot.name)
         add(below: snapshot.name, depth: depth + 1)
       }
     }
@@ -68,7 +71,9 @@ extension Ctr {
   }
 
   func snapshotInfo(_ call: Call) async throws -> Int32 {
-    guard let key = try parsed(call, mixed: true).operands.first else { throw ClientFailure("snapshot key must be provided") }
+    guard let key = try parsed(call, mixed: true).operands.first else {
+      throw ClientFailure("snapshot key must be provided")
+    }
     let info = try await ask(Snapshots.Stat(snapshotter: "overlayfs", key: key), call).info
     let json: JSON = [
       "Kind": .string(Ctr.kind(info.kind)), "Name": .string(info.name), "Parent": .string(info.parent),
@@ -131,7 +136,9 @@ extension Ctr {
   }
 
   func contentGet(_ call: Call) async throws -> Int32 {
-    guard let text = try parsed(call, mixed: true).operands.first else { throw ClientFailure("invalid checksum digest format") }
+    guard let text = try parsed(call, mixed: true).operands.first else {
+      throw ClientFailure("invalid checksum digest format")
+    }
     let digest = try digest(text)
     _ = try await ask(Content.Info(digest: digest), call)
     _ = await call.io.output(try await ask(Content.Read(digest: digest), call).data.bytes)

@@ -57,8 +57,10 @@ extension Ctr {
     let documents = ImageDocuments(wire, call.namespace)
     let chain = chainID(of: try await documents.read(image.target).config.rootfs.diffIDs)?.description ?? ""
     if !chain.isEmpty {
-      do { _ = try await ask(Snapshots.Stat(snapshotter: "overlayfs", key: chain), call) } catch let error as EngineError
-      where error.code == .notFound {
+      do { _ = try await ask(Snapshots.Stat(snapshotter: "overlayfs", key: chain), call) } catch let error
+        as EngineError
+        where error.code == .notFound
+      {
         throw ClientFailure("image \"\(reference)\" is not unpacked: pull it again without --no-unpack")
       }
     }
@@ -77,7 +79,8 @@ extension Ctr {
         var record = ContainerRecord(
           id: id, labels: try labels(arguments), image: reference,
           runtime: arguments.value("runtime") ?? "io.containerd.runc.v2",
-          runtimeOptions: ["binary_name": .string(arguments.value("runc-binary") ?? runtime())], spec: .object(spec.json))
+          runtimeOptions: ["binary_name": .string(arguments.value("runc-binary") ?? runtime())],
+          spec: .object(spec.json))
         (record.snapshotter, record.snapshotKey) = ("overlayfs", id)
         _ = try await ask(Containers.Create(container: record), call)
       } catch {
@@ -130,12 +133,16 @@ extension Ctr {
     if arguments.has("net-host") {
       spec.shareWithHost(["network"])
       for file in ["/etc/hosts", "/etc/resolv.conf"] {
-        spec.addMount(["destination": .string(file), "type": "bind", "source": .string(file), "options": ["rbind", "ro"]])
+        spec.addMount([
+          "destination": .string(file), "type": "bind", "source": .string(file), "options": ["rbind", "ro"],
+        ])
       }
     }
     for text in arguments.all("with-ns") {
       let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
-      guard parts.count == 2 else { throw ClientFailure("joining a Linux namespace using --with-ns requires the format 'nstype:path'") }
+      guard parts.count == 2 else {
+        throw ClientFailure("joining a Linux namespace using --with-ns requires the format 'nstype:path'")
+      }
       spec.join(parts[0], parts[1])
     }
     try applyLimits(arguments, to: &spec)
@@ -227,7 +234,8 @@ extension Ctr {
     let isDetached = arguments.has("detach")
     let terminal = record.spec["process"]?["terminal"]?.bool ?? false
     let streams = try streams(
-      id, terminal: terminal, logURI: arguments.value("log-uri"), isNull: arguments.has("null-io"), isDetached: isDetached)
+      id, terminal: terminal, logURI: arguments.value("log-uri"), isNull: arguments.has("null-io"),
+      isDetached: isDetached)
     do {
       _ = try await ask(
         Tasks.Create(
@@ -289,7 +297,9 @@ extension Ctr {
   /// What is left of a container goes: `Delete(WithSnapshotCleanup)`.
   func delete(_ id: String, _ call: Call) async throws {
     if (try? await ask(Tasks.Get(containerId: id), call)) != nil {
-      throw ClientFailure("failed to delete container \"\(id)\": cannot delete a non stopped container: {running 0 0001-01-01 00:00:00 +0000 UTC}")
+      throw ClientFailure(
+        "failed to delete container \"\(id)\": cannot delete a non stopped container: {running 0 0001-01-01 00:00:00 +0000 UTC}"
+      )
     }
     let record = try await ask(Containers.Get(id: id), call).container
     if !record.snapshotKey.isEmpty {

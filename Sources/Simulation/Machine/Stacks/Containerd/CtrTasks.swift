@@ -30,7 +30,8 @@ extension Ctr {
 
   func exec(_ call: Call) async throws -> Int32 {
     let arguments = try parsed(
-      call, valued: [["exec-id"], ["cwd"], ["user"], ["log-uri"], ["fifo-dir"]], switches: [["tty", "t"], ["detach", "d"]])
+      call, valued: [["exec-id"], ["cwd"], ["user"], ["log-uri"], ["fifo-dir"]],
+      switches: [["tty", "t"], ["detach", "d"]])
     let id = try id(arguments)
     let command = Array(arguments.operands.dropFirst())
     guard !command.isEmpty else { throw ClientFailure("container command must be provided") }
@@ -108,7 +109,8 @@ extension Ctr {
       }
       if process.status != .stopped, process.status != .created {
         guard arguments.has("force") else {
-          throw ClientFailure("task must be stopped before deletion: \(Ctr.name(process.status).lowercased()): failed precondition")
+          throw ClientFailure(
+            "task must be stopped before deletion: \(Ctr.name(process.status).lowercased()): failed precondition")
         }
         _ = try await ask(Tasks.Kill(containerId: id, signal: 9), call)
         _ = try await ask(Tasks.Wait(containerId: id), call)
@@ -251,7 +253,8 @@ extension Ctr {
         if let process = try? await ask(Tasks.Get(containerId: id), call).process {
           guard process.status == .stopped || process.status == .created else {
             throw ClientFailure(
-              "cannot delete a non stopped container: {\(Ctr.name(process.status).lowercased()) 0 0001-01-01 00:00:00 +0000 UTC}")
+              "cannot delete a non stopped container: {\(Ctr.name(process.status).lowercased()) 0 0001-01-01 00:00:00 +0000 UTC}"
+            )
           }
           _ = try await ask(Tasks.Delete(containerId: id), call)
           streams(of: process).close()
@@ -259,7 +262,9 @@ extension Ctr {
         try await delete(id, call)
       } catch {
         let message = (error as? ClientFailure)?.message ?? (error as? EngineError)?.message ?? "\(error)"
-        await call.io.complain("time=\"\(timestamp(world.unixTime))\" level=error msg=\"failed to delete container \\\"\(id)\\\"\" error=\"\(message)\"")
+        await call.io.complain(
+          "time=\"\(timestamp(world.unixTime))\" level=error msg=\"failed to delete container \\\"\(id)\\\"\" error=\"\(message)\""
+        )
         await call.io.complain("ctr: \(message)")
         status = 1
       }
