@@ -15,7 +15,8 @@ public enum Topology {
       case "docker-1.10": docker110
       default: nil
       }
-    return text?.replacing("RUNTIME", with: runtime)
+    return text?.replacing("RUNTIME  ", with: runtime + String(repeating: " ", count: max(2, 9 - runtime.count)))
+      .replacing("RUNTIME", with: runtime)
   }
 
   private static let docker = """
