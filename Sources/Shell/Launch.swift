@@ -64,8 +64,6 @@ public enum Launch {
 extension SessionOptions {
   public static var stacks: [String] { Topology.stacks }
   public static var runtimes: [String] { SimMachine.runtimes }
-  /// podman comes with crun; the others with runC.
-  public static func defaultRuntime(of stack: String) -> String { stack == "podman" ? "crun" : "runc" }
 }
 
 /// Drydock's version.

@@ -1,7 +1,8 @@
 /// How a session is set up: the options of `drydock shell`.
 public struct SessionOptions: Sendable {
   public var stack = "docker"
-  public var runtime = "runc"
+  /// The OCI runtime; nil is the stack's own (podman comes with crun, the others with runC).
+  public var runtime: String?
   public var seed: UInt64 = 1
   /// Handoff lines are shown on stderr.
   public var showsHandoffs = true

@@ -37,8 +37,7 @@ struct ShellCommand: ParsableCommand {
           ? "real mode is not part of this version yet: use --mode trace" : "no such mode: \(mode); there is trace")
     }
     options.stack = try choice(stack, of: SessionOptions.stacks, as: "stack")
-    options.runtime = try choice(
-      runtime ?? SessionOptions.defaultRuntime(of: stack), of: SessionOptions.runtimes, as: "runtime")
+    options.runtime = try runtime.map { try choice($0, of: SessionOptions.runtimes, as: "runtime") }
     options.seed = seed
     options.recordPath = record
     options.showsHandoffs = !quiet
