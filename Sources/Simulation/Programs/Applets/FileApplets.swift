@@ -340,6 +340,7 @@ private let runRm: AppletBody = { context in
       try await FileTree(context.process).remove(path) { child, error in
         try await complain(child, context.reason(error))
       }
+      if options.has("v") { try await context.printLine("removed '\(path)'") }
     } catch let error as Errno {
       if isForced, error == .ENOENT { continue }
       try await complain(path, context.reason(error))

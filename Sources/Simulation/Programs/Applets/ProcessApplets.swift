@@ -139,6 +139,7 @@ func addProcessApplets(_ table: inout AppletTable) {
     }
     return status
   }
+  table.add("setpriv", "[OPTIONS] PROG [ARGS]", runSetpriv)
   table.add("su", "[-lmp] [-s SH] [-] [USER [FILE ARGS]]") { context in
     var words = context.arguments
     var isLogin = false

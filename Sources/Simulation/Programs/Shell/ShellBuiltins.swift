@@ -334,7 +334,7 @@ extension Shell {
           if dialect == .bash {
             try await complain("\(name): not found")
           } else {
-            try await write(2, "\(name): not found\n")
+            try await write(1, "\(name): not found\n")
           }
         }
         continue
