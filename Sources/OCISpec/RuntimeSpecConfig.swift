@@ -87,7 +87,9 @@ extension RuntimeSpec {
     public var destination: String
     public var type: String
     public var source: String
-    public var options: [String]
+    public var options: [String] { didSet { parsedOptions = MountOptions(options) } }
+    /// What `options` say.
+    public private(set) var parsedOptions: MountOptions
     public var uidMappings: [IDMapping]
     public var gidMappings: [IDMapping]
     public init(
@@ -95,6 +97,7 @@ extension RuntimeSpec {
       uidMappings: [IDMapping] = [], gidMappings: [IDMapping] = []
     ) {
       (self.destination, self.type, self.source, self.options) = (destination, type, source, options)
+      parsedOptions = MountOptions(options)
       (self.uidMappings, self.gidMappings) = (uidMappings, gidMappings)
     }
 

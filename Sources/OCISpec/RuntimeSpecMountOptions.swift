@@ -96,6 +96,8 @@ extension RuntimeSpec {
     }
 
     private mutating func readRare(_ option: String) -> Bool {
+      // No flag has a value.
+      if option.utf8.contains(UInt8(ascii: "=")) { return false }
       if let (flag, clears) = MountOptions.flagTable[option] {
         if clears { clear(flag) } else { set(flag) }
       } else if let flag = MountOptions.propagationTable[option] {

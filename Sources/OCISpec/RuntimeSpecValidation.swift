@@ -111,7 +111,7 @@ extension RuntimeSpec.Config {
     for field in [mount.destination, mount.source, mount.type] where field.utf8.contains(0) {
       throw Invalid("", "invalid mount \(mount.destination): mount field contains null byte")
     }
-    let options = RuntimeSpec.MountOptions(mount.options)
+    let options = mount.parsedOptions
     if options.flags.contains(.bind) {
       guard options.data.isEmpty else {
         throw Invalid(
@@ -126,7 +126,7 @@ extension RuntimeSpec.Config {
 
   private func validateIDMap(_ mount: RuntimeSpec.Mount, _ around: RuntimeSpec.Surroundings) throws(RuntimeSpec.Invalid)
   {
-    let options = RuntimeSpec.MountOptions(mount.options)
+    let options = mount.parsedOptions
     guard options.idmap || !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty else { return }
     let prefix = "invalid mount \(mount.destination): "
     guard options.flags.contains(.bind) else {
@@ -221,7 +221,7 @@ extension RuntimeSpec.Config {
       }
     }
     for mount in mounts {
-      for option in RuntimeSpec.MountOptions(mount.options).data.split(separator: ",") {
+      for option in mount.parsedOptions.data.split(separator: ",") {
         let maps: [RuntimeSpec.IDMapping]
         if option.hasPrefix("uid=") {
           maps = linux.uidMappings
@@ -246,7 +246,7 @@ extension RuntimeSpec.Config {
   private func validate(sysctl key: String, _ linux: RuntimeSpec.Linux) throws(RuntimeSpec.Invalid) {
     let name = RuntimeSpec.dotted(sysctl: key)
     let has = { (kind: RuntimeSpec.NamespaceKind) -> Bool in linux.namespace(kind) != nil }
-    guard !name.isEmpty, !key.contains("..") else {
+    guard !name.isEmpty, !RuntimeSpec.hasTwoDots(key) else {
       throw Invalid("", "sysctl \(quoted(key)) is not in a separate kernel namespace")
     }
     switch name {
@@ -281,12 +281,16 @@ extension RuntimeSpec {
     guard let separator = name.utf8.first(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") }),
       separator == UInt8(ascii: "/")
     else { return name }
-    return String(name.map { $0 == "/" ? "." : $0 == "." ? "/" : $0 })
+    return swapped(name)
   }
 
   /// The path of a sysctl below `/proc/sys/`.
-  public static func path(sysctl name: String) -> String {
-    String(dotted(sysctl: name).map { $0 == "." ? "/" : $0 == "/" ? "." : $0 })
+  public static func path(sysctl name: String) -> String { swapped(dotted(sysctl: name)) }
+
+  /// Dots for slashes and slashes for dots.
+  private static func swapped(_ name: String) -> String {
+    let (dot, slash) = (UInt8(ascii: "."), UInt8(ascii: "/"))
+    return String(decoding: name.utf8.lazy.map { $0 == dot ? slash : $0 == slash ? dot : $0 }, as: UTF8.self)
   }
 
   /// The id outside that `id` inside is mapped to; nil when it is not mapped.
@@ -295,6 +299,17 @@ extension RuntimeSpec {
       return mapping.hostID.addingReportingOverflow(id - mapping.containerID).partialValue
     }
     return nil
+  }
+
+  /// Whether two dots follow one another: such a sysctl's path would lead elsewhere.
+  static func hasTwoDots(_ name: String) -> Bool {
+    var wasDot = false
+    for byte in name.utf8 {
+      let isDot = byte == UInt8(ascii: ".")
+      if isDot, wasDot { return true }
+      wasDot = isDot
+    }
+    return false
   }
 
   /// What the kernel takes for an interface's name (net/core/dev.c).

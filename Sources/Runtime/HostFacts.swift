@@ -25,8 +25,9 @@ public struct AssumedHost: HostFacts, Sendable {
   public func kind(of path: String) -> HostFileKind? {
     if missing.contains(path) { return nil }
     if let kind = kinds[path] { return kind }
-    let name = path.split(separator: "/").last ?? ""
-    return name.contains(".") || name == "hostname" || name == "hosts" ? .file : .directory
+    let name = path.utf8.reversed().prefix { $0 != UInt8(ascii: "/") }
+    let isFile = name.contains(UInt8(ascii: ".")) || path.hasSuffix("/hostname") || path.hasSuffix("/hosts")
+    return isFile ? .file : .directory
   }
 }
 

@@ -19,6 +19,11 @@ enum PathText {
     return absolute ? "/" + joined : joined.isEmpty ? "." : joined
   }
 
+  /// `clean` of a path that begins at the root, whether it says so or not.
+  static func rooted(_ path: String) -> String {
+    clean(path.utf8.first == UInt8(ascii: "/") ? path : "/" + path)
+  }
+
   /// Without going through Characters: the usual answer is yes.
   private static func isClean(_ utf8: String.UTF8View) -> Bool {
     guard utf8.first == UInt8(ascii: "/") else { return false }

@@ -24,7 +24,7 @@ struct PlanBuilder {
     (self.flavour, self.config, self.process) = (flavour, config, process)
     (self.options, self.host, self.rootfs, self.cgroups) = (options, host, rootfs, cgroups)
     linux = config.linux ?? RuntimeSpec.Linux()
-    steps.reserveCapacity(160)
+    steps.reserveCapacity(192)
   }
 
   /// Adds a step of the current role and phase.

@@ -194,7 +194,7 @@ extension PlanBuilder {
   private mutating func moveMounts() throws(PlanError) {
     phase = .mounts
     for mount in config.mounts {
-      let options = RuntimeSpec.MountOptions(mount.options)
+      let options = mount.parsedOptions
       let path = try destination(of: mount)
       let isBind = options.flags.contains(.bind)
       try checkProc(mount, path, isBind: isBind)
@@ -242,14 +242,14 @@ extension PlanBuilder {
     add(
       .other(name: "fsopen", arguments: ["fsname": .string(type), "flags": "FSOPEN_CLOEXEC"]),
       "A file system, mounted nowhere yet", failing: failing)
-    for option in options.data.split(separator: ",") {
-      let parts = option.split(separator: "=", maxSplits: 1)
+    for option in options.data.utf8.split(separator: UInt8(ascii: ",")) {
+      let parts = option.split(separator: UInt8(ascii: "="), maxSplits: 1).map { JSON.string(String(Substring($0))) }
       add(
         .other(
           name: "fsconfig",
           arguments: parts.count == 2
-            ? ["cmd": "FSCONFIG_SET_STRING", "key": .string(String(parts[0])), "value": .string(String(parts[1]))]
-            : ["cmd": "FSCONFIG_SET_FLAG", "key": .string(String(option))]),
+            ? ["cmd": "FSCONFIG_SET_STRING", "key": parts[0], "value": parts[1]]
+            : ["cmd": "FSCONFIG_SET_FLAG", "key": .string(String(Substring(option)))]),
         "Its options, one by one: a wrong one is known by name", failing: failing)
     }
     add(.other(name: "fsconfig", arguments: ["cmd": "FSCONFIG_CMD_CREATE"]), "Now it exists", failing: failing)
@@ -438,8 +438,8 @@ extension PlanBuilder {
       mountFlags([.bind, .remount, .rdonly], on: "/", "The root itself is read-only", failing: .context("remount `/`"))
     }
     for mount in config.mounts {
-      let options = RuntimeSpec.MountOptions(mount.options)
-      let path = PathText.clean("/" + mount.destination)
+      let options = mount.parsedOptions
+      let path = PathText.rooted(mount.destination)
       guard options.flags.contains(.rdonly), !options.flags.contains(.bind), mount.type == "tmpfs" || path == "/dev"
       else { continue }
       mountFlags(

@@ -56,8 +56,7 @@ extension PlanBuilder {
 
   /// The destination of a mount, absolute within the root.
   func destination(of mount: RuntimeSpec.Mount) throws(PlanError) -> String {
-    let path = PathText.clean(
-      mount.destination.utf8.first == UInt8(ascii: "/") ? mount.destination : "/" + mount.destination)
+    let path = PathText.rooted(mount.destination)
     if path == "/" {
       throw mountError(
         mount,
@@ -91,7 +90,7 @@ extension PlanBuilder {
   ]
 
   private mutating func make(_ mount: RuntimeSpec.Mount) throws(PlanError) {
-    let options = RuntimeSpec.MountOptions(mount.options)
+    let options = mount.parsedOptions
     let path = try destination(of: mount)
     let isBind = options.flags.contains(.bind)
     try checkProc(mount, path, isBind: isBind)
@@ -324,7 +323,7 @@ extension PlanBuilder {
   /// Whether the runtime fills /dev: not when the host's was bound there.
   var fillsDev: Bool {
     !config.mounts.contains {
-      PathText.clean("/" + $0.destination) == "/dev" && RuntimeSpec.MountOptions($0.options).flags.contains(.bind)
+      PathText.rooted($0.destination) == "/dev" && $0.parsedOptions.flags.contains(.bind)
     }
   }
 
@@ -360,7 +359,7 @@ extension PlanBuilder {
   mutating func makeDevices(_ failing: Step.Failure) {
     makeFolders("/dev", root: rootfs, "Device nodes are in /dev", failing: failing)
     for device in devices {
-      let path = PathText.clean(device.path.utf8.first == UInt8(ascii: "/") ? device.path : "/" + device.path)
+      let path = PathText.rooted(device.path)
       if path == "/dev/ptmx" { continue }
       let parent = PathText.parent(path)
       if parent != "/dev", parent != "/" {
@@ -443,8 +442,8 @@ extension PlanBuilder {
   mutating func makeReadOnly() {
     phase = .finalize
     for mount in config.mounts {
-      let options = RuntimeSpec.MountOptions(mount.options)
-      let path = PathText.clean("/" + mount.destination)
+      let options = mount.parsedOptions
+      let path = PathText.rooted(mount.destination)
       guard options.flags.contains(.rdonly), !options.flags.contains(.bind) || path == "/dev",
         mount.type == "tmpfs" || path == "/dev"
       else { continue }

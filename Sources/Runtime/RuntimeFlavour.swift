@@ -7,8 +7,7 @@ public enum RuntimeFlavour: String, Sendable, Hashable, CaseIterable {
   /// containers/crun: one program in C, no re-exec, one clone where it can be, mounts by the new mount API.
   case crun
   /// oracle/railcar: Rust, of 2018, OCI 1.0 only; an init process of its own is the container's PID 1, and `start`
-  /// pulls
-  /// a trigger over a unix socket.
+  /// pulls a trigger over a unix socket.
   case railcar
 
   /// The flavour of an executable, by its name: `/usr/bin/crun` is crun; what is unknown is runc.
@@ -21,13 +20,12 @@ public enum RuntimeFlavour: String, Sendable, Hashable, CaseIterable {
   public var defaultRoot: String { "/run/\(rawValue)" }
 
   /// The verbs that its command line has.
-  public var verbs: Set<String> {
+  public var verbs: [String] {
     switch self {
     case .runc:
       [
         "create", "start", "run", "exec", "kill", "delete", "list", "ps", "pause", "resume", "update", "state",
-        "events",
-        "spec", "features", "checkpoint", "restore",
+        "events", "spec", "features", "checkpoint", "restore",
       ]
     case .crun:
       [

@@ -4,8 +4,7 @@ import Runtime
 import Seams
 
 /// Performs plans against a kernel: keeps the process of each role, looks at conditions, fills in what only now is
-/// known,
-/// and records every call as a handoff to the kernel.
+/// known, and records every call as a handoff to the kernel.
 struct PlanPerformance {
   let kernel: any ContainerKernel
   let tap: Tap
@@ -99,12 +98,12 @@ struct PlanPerformance {
   private mutating func advance(_ plan: Plan, _ progress: inout Progress) throws(Refusal) -> Int? {
     while progress.next < plan.steps.count {
       let index = progress.next
-      let step = plan.steps[index]
       progress.next += 1
-      guard holds(step, progress.last, progress.refused) else {
+      guard holds(plan.steps[index].condition, plan.steps[index].role, progress.last, progress.refused) else {
         progress.last = .skipped
         continue
       }
+      let step = plan.steps[index]
       do {
         let result = try perform(step, plan)
         progress.last = .done
@@ -146,17 +145,19 @@ struct PlanPerformance {
       ? "signal: \(status - 128), stdout: , stderr: " : "exit status \(status), stdout: , stderr: "
   }
 
-  private mutating func holds(_ step: Step, _ last: Last, _ refused: Set<Int>) -> Bool {
-    switch step.condition {
+  private mutating func holds(
+    _ condition: Step.Condition, _ role: Role, _ last: Last, _ refused: Set<Int>
+  ) -> Bool {
+    switch condition {
     case .always: true
     case .previousRefused: last == .refused
     case .previousDone: last == .done
     case .refused(let index): refused.contains(index)
-    case .missing(let path): !exists(goal: path, step.role)
-    case .missingOnWay(let path, let goal): !exists(goal: goal, step.role) && find(path, step.role) == nil
-    case .exists(let path): find(path, step.role) != nil
-    case .nonDirectory(let path): find(path, step.role).map { $0.kind != .directory } ?? false
-    case .directory(let path): find(path, step.role)?.kind == .directory
+    case .missing(let path): !exists(goal: path, role)
+    case .missingOnWay(let path, let goal): !exists(goal: goal, role) && find(path, role) == nil
+    case .exists(let path): find(path, role) != nil
+    case .nonDirectory(let path): find(path, role).map { $0.kind != .directory } ?? false
+    case .directory(let path): find(path, role)?.kind == .directory
     }
   }
 

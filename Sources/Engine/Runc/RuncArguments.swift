@@ -135,6 +135,12 @@ struct RuncArguments {
 
   /// Absolute and without detours; relative paths begin at `/`.
   private static func clean(_ path: String) -> String {
+    if path.utf8.first == UInt8(ascii: "/"), path.utf8.last != UInt8(ascii: "/"),
+      !path.utf8.contains(UInt8(ascii: ".")),
+      !zip(path.utf8, path.utf8.dropFirst()).contains(where: { $0 == UInt8(ascii: "/") && $1 == $0 })
+    {
+      return path
+    }
     var parts: [Substring] = []
     for part in path.split(separator: "/") where part != "." {
       if part == ".." { _ = parts.popLast() } else { parts.append(part) }

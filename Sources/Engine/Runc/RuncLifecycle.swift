@@ -15,8 +15,7 @@ extension Runc {
   }
 
   /// Lets the sleeping process go. When its program cannot be executed after all, that is the container's failure and
-  /// not
-  /// that of `start`, which has nothing to wait for: the process complains on its own stderr and ends.
+  /// not that of `start`, which has nothing to wait for: the process complains on its own stderr and ends.
   func launch(_ record: RuncRecord, _ execution: Execution) async throws(Failure) {
     let plan = Plan.start(record.facts, flavour: flavour)
     var performance = performance(execution, record)
