@@ -5,17 +5,11 @@ import Synchronization
 /// Trace mode's world: a discrete-event simulator. Every task of the session runs on one queue, in order; when
 /// nothing is runnable, the virtual clock jumps to the next timer. The same commands give the same bytes.
 public final class SimWorld: World, TaskExecutor {
-  fileprivate struct Timer {
-    let time: UInt64
-    let order: UInt64
-    let continuation: CheckedContinuation<Void, Never>
-  }
   private struct State {
     var queue: [UnownedJob] = []
     var head = 0
-    var timers: [Timer] = []  // a binary heap
+    var timers = Timers()
     var now: UInt64 = 0
-    var offset: UInt64 = 0
     var order: UInt64 = 0
     var random: UInt64
   }
@@ -40,16 +34,15 @@ public final class SimWorld: World, TaskExecutor {
       await withCheckedContinuation { continuation in
         let isCancelled = state.withLock { state -> Bool in
           if Task.isCancelled { return true }
-          state.timers.push(
-            Timer(time: state.now &+ nanoseconds, order: order, continuation: continuation))
+          // What would come after the end of time never comes.
+          let (time, isNever) = state.now.addingReportingOverflow(nanoseconds)
+          state.timers.add(isNever ? .max : time, order, continuation)
           return false
         }
         if isCancelled { continuation.resume() }
       }
     } onCancel: {
-      state.withLock { state in
-        state.timers.removeTimer(order)
-      }?.resume()
+      state.withLock { $0.timers.cancel(order) }?.resume()
     }
     if Task.isCancelled { throw CancellationError() }
   }
@@ -109,15 +102,15 @@ public final class SimWorld: World, TaskExecutor {
         continue
       }
       if shouldPause() { return .interrupted }
-      guard let next = state.withLock({ $0.timers.first?.time }) else { return .idle }
+      guard let next = state.withLock({ $0.timers.next() }) else { return .idle }
       if next &- start > limit, next > start { return .timeLimit }
       if let pace, next > now, !pace(next - now) { return .interrupted }
-      let timer = state.withLock { state -> Timer? in
-        guard let timer = state.timers.pop() else { return nil }
+      let continuation = state.withLock { state -> CheckedContinuation<Void, Never>? in
+        guard let timer = state.timers.take() else { return nil }
         state.now = max(state.now, timer.time)
-        return timer
+        return timer.continuation
       }
-      timer?.continuation.resume()
+      continuation?.resume()
     }
   }
 
@@ -154,47 +147,72 @@ public final class SimWorld: World, TaskExecutor {
   }
 }
 
-extension Array where Element == SimWorld.Timer {
-  fileprivate static func isBefore(_ a: Element, _ b: Element) -> Bool {
-    (a.time, a.order) < (b.time, b.order)
+/// Who sleeps until when: a binary heap. A timer that is called off stays in the heap until its turn comes or until
+/// there are more of its kind than others.
+private struct Timers {
+  private struct Timer {
+    let time: UInt64
+    let order: UInt64
+    static func < (a: Timer, b: Timer) -> Bool { (a.time, a.order) < (b.time, b.order) }
   }
-  fileprivate mutating func push(_ timer: Element) {
-    append(timer)
-    var child = count - 1
+  private var heap: [Timer] = []
+  private var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]
+
+  /// When the next one goes off; nil when none ever will.
+  mutating func next() -> UInt64? {
+    while let first = heap.first, waiting[first.order] == nil { removeFirst() }
+    guard let first = heap.first, first.time != .max else { return nil }
+    return first.time
+  }
+
+  mutating func add(_ time: UInt64, _ order: UInt64, _ continuation: CheckedContinuation<Void, Never>) {
+    waiting[order] = continuation
+    heap.append(Timer(time: time, order: order))
+    var child = heap.count - 1
     while child > 0 {
       let parent = (child - 1) / 2
-      guard Self.isBefore(self[child], self[parent]) else { return }
-      swapAt(child, parent)
+      guard heap[child] < heap[parent] else { return }
+      heap.swapAt(child, parent)
       child = parent
     }
   }
-  fileprivate mutating func pop() -> Element? {
-    guard let first else { return nil }
-    let last = removeLast()
-    if !isEmpty {
-      self[0] = last
-      sink(0)
+
+  /// The one that `next` told of.
+  mutating func take() -> (time: UInt64, continuation: CheckedContinuation<Void, Never>)? {
+    guard next() != nil, let first = heap.first, let continuation = waiting.removeValue(forKey: first.order) else {
+      return nil
     }
-    return first
+    removeFirst()
+    return (first.time, continuation)
   }
-  fileprivate mutating func sink(_ start: Int) {
+
+  /// Calls a timer off; its continuation, when it was still waiting.
+  mutating func cancel(_ order: UInt64) -> CheckedContinuation<Void, Never>? {
+    guard let continuation = waiting.removeValue(forKey: order) else { return nil }
+    if heap.count > 64 + 2 * waiting.count {
+      heap.removeAll { waiting[$0.order] == nil }
+      for parent in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sink(parent) }
+    }
+    return continuation
+  }
+
+  private mutating func removeFirst() {
+    let last = heap.removeLast()
+    guard !heap.isEmpty else { return }
+    heap[0] = last
+    sink(0)
+  }
+
+  private mutating func sink(_ start: Int) {
     var parent = start
     while true {
       var smallest = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < count && Self.isBefore(self[child], self[smallest]) {
+      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child] < heap[smallest] {
         smallest = child
       }
       if smallest == parent { return }
-      swapAt(parent, smallest)
+      heap.swapAt(parent, smallest)
       parent = smallest
     }
-  }
-  /// Takes the timer out; its continuation, when it was still there.
-  fileprivate mutating func removeTimer(_ order: UInt64) -> CheckedContinuation<Void, Never>? {
-    guard let index = firstIndex(where: { $0.order == order }) else { return nil }
-    let continuation = self[index].continuation
-    remove(at: index)
-    if count > 1 { for i in stride(from: count / 2 - 1, through: 0, by: -1) { sink(i) } }
-    return continuation
   }
 }

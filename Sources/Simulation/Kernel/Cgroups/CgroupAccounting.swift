@@ -48,8 +48,15 @@ struct CgroupUsage {
     /// Tasks that use a CPU now.
     var running = 0
   }
+  struct IO {
+    var readBytes: Int64 = 0
+    var writtenBytes: Int64 = 0
+    var reads = 0
+    var writes = 0
+  }
   var memory = Memory()
   var cpu = CPU()
+  var io = IO()
   var pids = 0
   var pidsPeak = 0
   var pidsEvents = 0
@@ -81,6 +88,21 @@ extension Cgroup {
       here = cgroup.above
     }
     return nil
+  }
+
+  // MARK: The disk
+
+  func countRead(_ bytes: Int64) {
+    forEachAbove { cgroup in
+      cgroup.usage.io.readBytes += bytes
+      cgroup.usage.io.reads += 1
+    }
+  }
+  func countWrite(_ bytes: Int64) {
+    forEachAbove { cgroup in
+      cgroup.usage.io.writtenBytes += bytes
+      cgroup.usage.io.writes += 1
+    }
   }
 
   // MARK: Processes

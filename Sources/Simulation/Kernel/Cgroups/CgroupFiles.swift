@@ -110,7 +110,11 @@ extension Cgroup {
     case "cpuset.cpus.partition": return "member\n"
     case "io.max":
       return (s.ioLimits["io.max"] ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)\n" }.joined()
-    case "io.stat": return isRoot ? "252:0 rbytes=0 wbytes=0 rios=0 wios=0 dbytes=0 dios=0\n" : ""
+    case "io.stat":
+      let io = usage.io
+      if io.reads == 0, io.writes == 0 { return "" }
+      return
+        "252:0 rbytes=\(io.readBytes) wbytes=\(io.writtenBytes) rios=\(io.reads) wios=\(io.writes) dbytes=0 dios=0\n"
     case "io.weight", "io.bfq.weight":
       return (s.other[name].map { $0.contains(" ") ? $0 : "default \($0)" } ?? "default 100") + "\n"
     case "io.latency": return s.other[name].map { $0 + "\n" } ?? ""

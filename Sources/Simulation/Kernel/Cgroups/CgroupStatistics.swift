@@ -23,6 +23,13 @@ extension KernelState {
     let c = cpu.usage.cpu
     let m = memory.usage.memory
     let limit = memory.settings.memoryMax
+    let io = (cgroup(at: path, .io) ?? pids).usage.io
+    let disk: [JSON] =
+      io.reads + io.writes == 0
+      ? []
+      : [("read", io.readBytes), ("write", io.writtenBytes)].map {
+        ["major": 252, "minor": 0, "op": .string($0.0), "value": JSON($0.1)]
+      }
     func entry(_ usage: Int64, _ limit: Int64?, _ peak: Int64) -> JSON {
       [
         "limit": limit.map { JSON($0) } ?? JSON(Int64.max), "usage": JSON(usage), "max": JSON(peak),
@@ -48,7 +55,7 @@ extension KernelState {
         ],
       ],
       "pids": ["current": JSON(pids.usage.pids), "limit": JSON(pids.settings.pidsMax ?? 0)],
-      "blkio": ["ioServiceBytesRecursive": []],
+      "blkio": ["ioServiceBytesRecursive": .array(disk)],
       "hugetlb": [:],
       "intel_rdt": [:],
     ]

@@ -96,7 +96,11 @@ extension Cgroup {
     case "devices.list":
       guard let rules = deviceRules else { return "a *:* rwm\n" }
       return rules.filter(\.allow).map { $0.text + "\n" }.joined()
-    case "blkio.throttle.io_service_bytes", "blkio.throttle.io_serviced": return "Total 0\n"
+    case "blkio.throttle.io_service_bytes":
+      return "252:0 Read \(usage.io.readBytes)\n252:0 Write \(usage.io.writtenBytes)\n"
+        + "Total \(usage.io.readBytes + usage.io.writtenBytes)\n"
+    case "blkio.throttle.io_serviced":
+      return "252:0 Read \(usage.io.reads)\n252:0 Write \(usage.io.writes)\nTotal \(usage.io.reads + usage.io.writes)\n"
     case "net_prio.ifpriomap": return "lo 0\neth0 0\n"
     case "notify_on_release", "cgroup.clone_children", "net_cls.classid", "cpuset.cpu_exclusive",
       "cpuset.mem_exclusive",

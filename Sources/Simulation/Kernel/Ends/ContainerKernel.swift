@@ -131,6 +131,16 @@ extension SimKernel: ContainerKernel {
     look { kernel in kernel.initPID.processes[pid]?.namespaces?.network.id }
   }
 
+  /// Switches the machine off: every process is killed, pid 1 last. Who drops a kernel calls this first and lets the
+  /// world settle, since waiting programs hold it.
+  public func powerOff() {
+    look { kernel in
+      for process in kernel.initPID.sorted.reversed() where process.isAlive && process !== kernel.initProcess {
+        kernel.terminate(process, Signal.kill)
+      }
+    }
+  }
+
   // MARK: The host's own programs
 
   /// Runs a program of the host as root would in a login shell, with the PATH of one, until it ends.

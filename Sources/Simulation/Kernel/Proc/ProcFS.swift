@@ -104,7 +104,7 @@ private final class ProcRoot: FixedFolder {
     addFile("cmdline") { _ in "BOOT_IMAGE=/boot/vmlinuz root=/dev/vda1 ro console=ttyS0\n" }
     addFile("version") { _ in "Linux version \(Machine.release) (drydock@simulated) (gcc 13.3.0) \(Machine.version)\n" }
     addFile("uptime") { kernel in
-      let up = kernel.uptime / 10_000_000
+      let up = kernel.uptimeSeen / 10_000_000
       let text = "\(up / 100)." + (up % 100 < 10 ? "0" : "") + "\(up % 100)"
       return "\(text) \(text)\n"
     }

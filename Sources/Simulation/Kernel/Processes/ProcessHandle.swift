@@ -196,7 +196,8 @@ final class ProcessHandle: SimProcess {
       SimSystem(
         release: Machine.release, version: Machine.version, machine: Machine.architecture,
         cpus: state.cpuCount(of: process), memoryTotal: state.memory,
-        memoryUsed: state.rootCgroup.usage.memory.total + KernelState.kernelMemory, swapTotal: 0, uptime: state.uptime)
+        memoryUsed: state.rootCgroup.usage.memory.total + KernelState.kernelMemory, swapTotal: 0,
+        uptime: state.uptimeSeen)
     }
   }
 

@@ -127,6 +127,12 @@ final class KernelState: @unchecked Sendable {
   var seconds: Int64 { Int64(world.unixTime / Duration64.second) }
   /// Nanoseconds since the machine started, some time before the session.
   var uptime: UInt64 { world.now &+ KernelState.bootedBefore }
+  /// As the time namespace of `current` shifts it.
+  var uptimeSeen: UInt64 {
+    let offset = current?.namespaces?.time.boottime ?? 0
+    let shift = UInt64(offset.magnitude) &* Duration64.second
+    return offset < 0 ? (uptime > shift ? uptime - shift : 0) : uptime &+ shift
+  }
   static let bootedBefore = 312 * Duration64.second
 
   // MARK: Numbers

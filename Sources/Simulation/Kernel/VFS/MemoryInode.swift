@@ -54,6 +54,8 @@ final class MemoryInode: Inode {
   private var payer: Cgroup?
   private var charged: Int64 = 0
   private var pipe: FIFO?
+  /// It has been read from the disk: from now on it is in the page cache.
+  private var isCached = false
 
   init(_ fs: MemoryFileSystem, _ new: NewInode) {
     (content, declaredSize, target, attributes) = (new.content, new.declaredSize, new.target, new.xattrs)
@@ -237,6 +239,10 @@ final class MemoryInode: Inode {
 
   override func read() throws(Errno) -> FileData {
     guard kind == .file else { throw kind == .directory ? .EISDIR : .EINVAL }
+    if !isCached, !memory.isMemory {
+      isCached = true
+      if size > 0 { kernel.current?.cgroup(.io)?.countRead((size &+ 4095) / 4096 * 4096) }
+    }
     return .bytes(content)
   }
 
@@ -244,6 +250,10 @@ final class MemoryInode: Inode {
     let start = offset ?? size
     guard start >= 0, start <= 1 << 40 else { throw .EFBIG }
     let end = start + Int64(bytes.count)
+    if !memory.isMemory, !bytes.isEmpty {
+      isCached = true
+      kernel.current?.cgroup(.io)?.countWrite((Int64(bytes.count) + 4095) / 4096 * 4096)
+    }
     if end > size { try account(end) }
     if let declared = declaredSize {
       // A model's bytes end before its size: what is written behind them counts, what is written within replaces.
@@ -350,8 +360,8 @@ struct TmpfsOptions {
       let value = parts.count == 2 ? parts[1] : ""
       switch parts[0] {
       case "size": size = try TmpfsOptions.size(value, memory: memory)
-      case "nr_blocks": size = try TmpfsOptions.size(value, memory: memory) &* 4096
-      case "nr_inodes": inodes = Int(clamping: try TmpfsOptions.size(value, memory: memory))
+      case "nr_blocks": size = try TmpfsOptions.size(value, memory: memory, page: 1) &* 4096
+      case "nr_inodes": inodes = Int(clamping: try TmpfsOptions.size(value, memory: memory, page: 1))
       case "mode":
         guard let parsed = UInt32(value, radix: 8), parsed <= 0o7777 else { throw .EINVAL }
         mode = parsed
@@ -370,8 +380,8 @@ struct TmpfsOptions {
     if size == 0 { size = nil }
   }
 
-  /// `65536k`, `64m`, `50%`, in bytes.
-  static func size(_ text: Substring, memory: Int64) throws(Errno) -> Int64 {
+  /// `65536k`, `64m`, `50%`, in bytes; up to whole pages.
+  static func size(_ text: Substring, memory: Int64, page: Int64 = 4096) throws(Errno) -> Int64 {
     var digits = text
     var factor: Int64 = 1
     switch text.last {
@@ -386,6 +396,6 @@ struct TmpfsOptions {
     if factor == 0 { return memory / 100 &* min(number, 1_000_000) }
     let (product, overflow) = number.multipliedReportingOverflow(by: factor)
     if overflow { throw .EINVAL }
-    return (product &+ 4095) / 4096 * 4096
+    return (product &+ page - 1) / page * page
   }
 }
