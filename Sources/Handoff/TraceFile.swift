@@ -68,12 +68,15 @@ public final class TraceFile: TraceSink {
 
   private func drain() {
     var writer = JSONWriter(reserving: 1 << 20)
+    // Two buffers take turns: neither side allocates.
+    var batch: [TraceRecord] = []
+    batch.reserveCapacity(TraceFile.batch)
     while true {
       wake.wait(atMost: TraceFile.longestWait)
       while true {
-        let (batch, isLast) = state.withLock { state in
-          defer { state.pending = [] }
-          return (state.pending, state.isFinishing)
+        let isLast = state.withLock { state in
+          swap(&state.pending, &batch)
+          return state.isFinishing
         }
         if batch.isEmpty {
           if isLast {
@@ -88,6 +91,7 @@ public final class TraceFile: TraceSink {
           if writer.bytes.count > 1 << 20 { flush(&writer) }
         }
         flush(&writer)
+        batch.removeAll(keepingCapacity: true)
       }
     }
   }

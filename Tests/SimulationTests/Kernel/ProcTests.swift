@@ -37,6 +37,24 @@ import Testing
     #expect(try f.run("reader", ["-x"], as: pid) == 0)
   }
 
+  @Test func foldersOfProcessesThatAreGoneAreGivenUp() throws {
+    final class Sight { weak var inode: Inode? }
+    let f = KernelFixture()
+    var sights: [Sight] = []
+    for _ in 0..<400 {
+      let pid = try f.child()
+      let sight = Sight()
+      try f.kernel.locked(as: f.runtime) { kernel, _ throws(Errno) in
+        sight.inode = try kernel.resolve("/proc/\(pid)").inode
+      }
+      #expect(sight.inode != nil)
+      sights.append(sight)
+      try f.perform(.exit(status: 0), as: pid)
+      try f.perform(.wait(pid: pid))
+    }
+    #expect(sights.count { $0.inode != nil } < 200)
+  }
+
   @Test func otherUsersAreNotLookedInto() throws {
     let f = KernelFixture()
     let pid = try f.child()

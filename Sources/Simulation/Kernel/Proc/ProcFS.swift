@@ -52,7 +52,9 @@ private final class ProcRoot: FixedFolder {
     folder.name = String(number)
     folders[number] = folder
     if folders.count > 64 + 2 * pids.processes.count {
-      for (number, folder) in folders where pids.processes[number] !== folder.process {
+      // A folder refers weakly to its process: both are nil for one that is gone.
+      for (number, folder) in folders
+      where folder.process == nil || pids.processes[number] !== folder.process {
         FileSystem.drop(folder)
         folders[number] = nil
       }
