@@ -72,6 +72,7 @@ public final class Session {
     machine.recorder.attach(memory)
     machine.recorder.attach(printer)
     if let recording { machine.recorder.attach(recording) }
+    for collector in collectors { machine.recorder.attach(collector) }
   }
 
   // MARK: Carrying lines out
@@ -140,6 +141,7 @@ public final class Session {
   private func recorded(_ line: String, isDeed: Bool, _ body: () -> Int32) -> Int32 {
     if isDeed { deeds.append(Deed(time: machine.world.now, line: line)) }
     let command = machine.recorder.beginCommand(line: line)
+    lastNumber = command
     currentCommand = command
     let status = body()
     currentCommand = nil
@@ -150,6 +152,10 @@ public final class Session {
     return status
   }
   private var currentCommand: Int?
+  /// The number of the newest recorded command.
+  private(set) var lastNumber = 0
+  /// Further sinks, which follow the session from world to world.
+  var collectors: [SpineCollector] = []
   /// What was (or shall be) typed into the command that runs.
   private var typed: [TypedInput] = []
 

@@ -1,15 +1,26 @@
 import Handoff
 import Synchronization
 
-/// Gathers the spine of what belongs to commands, record by record.
+/// Gathers the spines of commands, record by record.
 final class SpineCollector: TraceSink {
-  private let state: Mutex<(builder: Spine.Builder, spine: [String])>
-  init(keepsReads: Bool) { state = Mutex((Spine.Builder(keepsReads: keepsReads), [])) }
+  private struct State {
+    var builders: [Int: Spine.Builder] = [:]
+    var spines: [Int: [String]] = [:]
+  }
+  private let state = Mutex(State())
+  private let keepsReads: Bool
+
+  init(keepsReads: Bool) { self.keepsReads = keepsReads }
+
   func receive(_ record: TraceRecord) {
-    guard record.cmd != nil else { return }
+    guard let command = record.cmd else { return }
     state.withLock { state in
-      if let line = state.builder.add(record) { state.spine.append(line) }
+      if let line = state.builders[command, default: Spine.Builder(keepsReads: keepsReads)].add(record) {
+        state.spines[command, default: []].append(line)
+      }
     }
   }
-  var spine: [String] { state.withLock { $0.spine } }
+
+  /// What command number `number` handed over so far.
+  func spine(of number: Int) -> [String] { state.withLock { $0.spines[number] ?? [] } }
 }

@@ -75,7 +75,7 @@ struct TruthTests {
     for line in scenario.before {
       #expect(session.execute(line) == 0, "\(line)")
     }
-    return session.spine(of: .init(line: scenario.command, time: 0), keepingReads: false).spine
+    return try #require(session.spines(of: [.init(line: scenario.command, time: 0)]).first).spine
   }
 
   private func captureSpine(_ name: String) throws -> [String] {

@@ -128,8 +128,10 @@ public final class SimMachine: Sendable {
   /// The name of the runtime that a stack uses, or would begin with.
   public func runtimeName(of stack: String) -> String {
     if let engine = state.withLock({ $0.engines[stack] }) { return engine.stack.runtime }
-    return firstRuntime ?? (stack == "podman" ? "crun" : "runc")
+    return firstRuntime ?? SimMachine.ownRuntime(of: stack)
   }
+  /// The runtime that a stack comes with.
+  public static func ownRuntime(of stack: String) -> String { stack == "podman" ? "crun" : "runc" }
 
   /// Asks the daemon something without a trace of it.
   public func askUntraced(_ request: APIRequest) async -> APIResponse? { try? await current.untraced.send(request) }
