@@ -25,6 +25,7 @@ public func standardPrograms() -> ProgramTable {
   table.register("redis-server", RedisServerProgram())
   table.register("redis-cli", RedisCLIProgram())
   table.register("postgres", PostgresProgram())
+  table.register("initdb", InitdbProgram())
   table.register("psql", PsqlProgram())
   table.register("pg_isready", PgIsReadyProgram())
   table.register("registry", RegistryProgram())

@@ -74,10 +74,9 @@ struct InitProgram: SimProgram {
     }
     try? process.setpgid(child, child)
     try? process.setForegroundGroup(child)
-    process.thread {
-      while true { try? process.kill(child, try await process.nextSignal()) }
-    }
     while true {
+      // A signal interrupts the wait; it is taken before the next one, and handed on.
+      while let signal = process.takeSignal() { try? process.kill(child, signal) }
       do {
         let ended = try await process.wait(nil)
         if ended.pid == child { return ended.status }
