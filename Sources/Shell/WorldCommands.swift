@@ -51,7 +51,9 @@ let worldCommands: [SessionCommand] = [
         return session.usage("break")
       }
       session.machine.faults.set(part, kind)
-      session.say("\(part) is \(kind.rawValue); `mend` ends it\n" + FaultTexts.text(part, kind, session.language))
+      session.say(
+        "\(part) is \(kind.rawValue); `mend` ends it\n"
+          + FaultTexts.text(part, kind, stack: session.machine.stack, session.language))
       return 0
     }),
   SessionCommand(

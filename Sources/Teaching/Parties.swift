@@ -58,6 +58,24 @@ public enum Parties {
     "podman": ("a container engine without a daemon", "um motor de contêineres sem daemon"),
     "ctr": ("containerd's own client", "o cliente do próprio containerd"),
     "agent": ("the Fargate agent", "o agente do Fargate"),
+    "cni": (
+      "the network plugins that an engine executes to put a pod or container on a network",
+      "os plugins de rede que um motor executa para pôr um pod ou contêiner numa rede"
+    ),
+    "netavark": ("podman's network tool", "a ferramenta de rede do podman"),
+    "pinns": (
+      "CRI-O's small helper that makes namespaces and pins them to files",
+      "o pequeno ajudante do CRI-O que cria namespaces e os prende a arquivos"
+    ),
+    "graphdriver": (
+      "the storage driver inside the old docker daemon: layers of images and containers",
+      "o driver de armazenamento dentro do antigo daemon docker: camadas de imagens e contêineres"
+    ),
+    "ecs": (
+      "the control plane of Amazon's Elastic Container Service",
+      "o plano de controle do Elastic Container Service da Amazon"
+    ),
+    "cloudwatch": ("where the output of Fargate's containers is kept", "onde fica a saída dos contêineres do Fargate"),
     "libcontainer": (
       "the library inside the old docker daemon that became runC",
       "a biblioteca dentro do antigo daemon docker que virou o runC"

@@ -40,14 +40,15 @@ public enum Topology {
 
     """
   private static let containerd = """
-    ctr               containerd's own client
+    ctr               containerd's own client; what is said to docker here, it says in its words
+      │  exec ──▶ cni        plugins that put a container on a network (ctr run --cni)
       │  gRPC         unix:///run/containerd/containerd.sock, namespace default
       ▼
     containerd        content store, snapshots, containers, tasks ── HTTPS ──▶ registry
-      │  exec, then ttrpc
+      │  exec, then ttrpc over unix:///run/containerd/s/ID
       ▼
     shim              one process a container; holds its streams and exit status
-      │  exec
+      │  exec         RUNTIME --root /run/containerd/runc/default create|start|kill|delete
       ▼
     RUNTIME           prepares the container, and is gone
       │  system calls
@@ -56,14 +57,18 @@ public enum Topology {
 
     """
   private static let crio = """
-    crictl            speaks for the kubelet
-      │  gRPC (CRI)   unix:///var/run/crio/crio.sock: runtime.v1.RuntimeService, ImageService
+    crictl            speaks for the kubelet; what is said to docker here, it says in calls of the CRI
+      │  gRPC         unix:///var/run/crio/crio.sock: runtime.v1.RuntimeService, ImageService
+      │  HTTP         the streams of Exec and Attach
       ▼
-    crio              one process: pods, containers, images (containers/image, containers/storage) ── HTTPS ──▶ registry
+    crio              one process: pods, containers, images, storage ── HTTPS ──▶ registry
+      │  exec ──▶ pinns      makes a pod's namespaces and pins them to files: no process holds them
+      │  exec ──▶ cni        plugins that put a pod on the network
+      │  exec ──▶ RUNTIME    start|kill|delete|exec|state
       │  exec
       ▼
     conmon            one process a container: holds its streams, its log and its exit status
-      │  exec
+      │  exec         RUNTIME --root=/run/RUNTIME create
       ▼
     RUNTIME           prepares the container, and is gone
       │  system calls
@@ -72,11 +77,14 @@ public enum Topology {
 
     """
   private static let podman = """
-    podman            no daemon: the client itself has images, storage and networks ── HTTPS ──▶ registry
+    podman            no daemon: the client itself has images, storage, records ── HTTPS ──▶ registry
+      │  exec ──▶ netavark   sets a container's network up
+      │  exec ──▶ RUNTIME    start|kill|delete
       │  exec
       ▼
-    conmon            one process a container: holds its streams, its log and its exit status
-      │  exec
+    conmon            one process a container: holds its streams, its log and its exit status;
+      │               when the container ends it executes `podman container cleanup`
+      │  exec         RUNTIME create|exec
       ▼
     RUNTIME           prepares the container, and is gone
       │  system calls
@@ -85,13 +93,20 @@ public enum Topology {
 
     """
   private static let fargate = """
-    agent             the Fargate agent: takes tasks from the ECS control plane
-      │  gRPC         containerd's socket, on a micro virtual machine of the task's own
+    client            the AWS command line, or docker's words for the same
+      │  HTTPS        the ECS API: RegisterTaskDefinition, RunTask, StopTask; logs are in cloudwatch
+      ▼
+    ecs               the control plane of Amazon's Elastic Container Service
+      │  HTTPS        a web socket that the agent keeps open
+      ▼
+    agent             the Fargate agent, on a micro virtual machine of the task's own
+      │  exec ──▶ cni        plugins that put the task's elastic network interface in its namespace
+      │  gRPC         unix:///run/containerd/containerd.sock, namespace ecs.fargate
       ▼
     containerd        content store, snapshots, containers, tasks ── HTTPS ──▶ registry (ECR)
       │  exec, then ttrpc
       ▼
-    shim              one process a container
+    shim              one process a container; holds its streams and exit status
       │  exec
       ▼
     RUNTIME           prepares the container, and is gone
@@ -104,8 +119,12 @@ public enum Topology {
     client            the docker CLI
       │  HTTP/1.1     unix:///var/run/docker.sock
       ▼
-    docker daemon     one process for everything: API, images, layers, networks, logs ── HTTPS ──▶ registry
-      │  libcontainer, a library inside the daemon, calls the kernel itself
+    dockerd           `docker daemon`, one process for everything: API, images, networks, logs
+      │                                                                   ── HTTPS ──▶ registry
+      │  in process ──▶ graphdriver    a library: layers of images and containers
+      │  in process
+      ▼
+    libcontainer      a library inside the daemon, which became runC
       │  system calls
       ▼
     kernel            the containers are the daemon's children: when it ends, they end

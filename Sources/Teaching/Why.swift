@@ -30,6 +30,9 @@ public enum Why {
   static func key(_ op: String) -> String {
     if op.hasPrefix("containerd.task.v2.") { return "containerd.task.v3." + op.dropFirst("containerd.task.v2.".count) }
     if op.hasPrefix("runtime.v1alpha2.") { return "runtime.v1." + op.dropFirst("runtime.v1alpha2.".count) }
+    let ecs = "AmazonEC2ContainerServiceV20141113."
+    if op.hasPrefix(ecs) { return "ecs " + op.dropFirst(ecs.count) }
+    if op.hasPrefix("podman container cleanup") { return "conmon exit" }
     guard let space = op.firstIndex(of: " ") else { return monolithKey(op) ?? op }
     let (program, rest) = (String(op[..<space]), op[op.index(after: space)...])
     switch program {

@@ -39,7 +39,11 @@ public final class SimMachine: Sendable {
     for (name, program) in added { programs.register(name, program) }
     self.programs = programs
     let world = SimWorld(seed: seed)
-    (self.seed, self.world, self.gate, firstRuntime) = (seed, world, gate, runtime)
+    (self.seed, self.world, self.gate) = (seed, world, gate)
+    // The stack's own says nothing about others that are used later.
+    firstRuntime = runtime.flatMap {
+      $0 != SimMachine.ownRuntime(of: stack) && SimMachine.runtimes.contains($0) ? $0 : nil
+    }
     recorder = Recorder(clock: { world.now })
     faults = Faults()
     wire = SimWire(world: world, faults: faults)
@@ -105,7 +109,9 @@ public final class SimMachine: Sendable {
 
   private static func make(_ name: String, _ parts: SimParts) -> (any SimStack)? {
     switch name {
-    case "docker", "fargate", "docker-1.10": DockerStack(parts)
+    case "docker": DockerStack(parts)
+    case "fargate": FargateStack(parts)
+    case "docker-1.10": MonolithStack(parts)
     case "podman": PodmanStack(parts)
     case "cri-o": CRIOStack(parts)
     case "containerd": ContainerdStack(parts)
@@ -128,10 +134,16 @@ public final class SimMachine: Sendable {
   /// The name of the runtime that a stack uses, or would begin with.
   public func runtimeName(of stack: String) -> String {
     if let engine = state.withLock({ $0.engines[stack] }) { return engine.stack.runtime }
-    return firstRuntime ?? SimMachine.ownRuntime(of: stack)
+    return stack == "docker-1.10" ? "libcontainer" : firstRuntime ?? SimMachine.ownRuntime(of: stack)
   }
   /// The runtime that a stack comes with.
-  public static func ownRuntime(of stack: String) -> String { stack == "podman" ? "crun" : "runc" }
+  public static func ownRuntime(of stack: String) -> String {
+    switch stack {
+    case "podman": "crun"
+    case "docker-1.10": "libcontainer"
+    default: "runc"
+    }
+  }
 
   /// Asks the daemon something without a trace of it.
   public func askUntraced(_ request: APIRequest) async -> APIResponse? { try? await current.untraced.send(request) }

@@ -15,7 +15,7 @@ enum WhyTexts {
 
   static let tables = [
     remoteAPIContainers, remoteAPIOthers, containerdImages, containerdTasks, shim, runtime, registry, kernel,
-    kernelDetails, network, kubernetes, otherStacks,
+    kernelDetails, network, kubernetes, otherStacks, stackHelpers,
   ]
 
   /// All entries, read when somebody first asks why.

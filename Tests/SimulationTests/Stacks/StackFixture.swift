@@ -185,19 +185,28 @@ final class StackFixture {
 
   // MARK: What is left on the host
 
-  /// The host's processes besides init and those that were there after the boot, the cgroups of containers, and the
-  /// mounts of containers and namespaces.
-  var leftovers: (processes: [String], cgroups: [String], mounts: [String]) {
+  /// Command lines of the host's processes, but init.
+  var processes: [String] { (2..<3_000).compactMap { machine.kernel.info($0)?.command } }
+
+  /// What containers leave on a host if nobody cleans up: processes, mounts, cgroups, links, sorted.
+  var traces: [String] {
     let kernel = machine.kernel
-    var processes: [String] = []
-    for pid in 2..<20_000 {
-      guard let info = kernel.info(pid) else { continue }
-      processes.append(info.command)
+    let files = SimHostFiles(kernel)
+    var found = processes.map { "process " + $0 }
+    found += ((try? kernel.readFile("/proc/1/mountinfo", as: 1)) ?? "").split(separator: "\n").map {
+      "mount " + $0.split(separator: " ")[4]
     }
-    let cgroups = (try? SimHostFiles(kernel).list("/sys/fs/cgroup")) ?? []
-    let mounts = ((try? kernel.readFile("/proc/1/mountinfo", as: 1)) ?? "").split(separator: "\n").map(String.init)
-      .filter { $0.contains("/containers/") || $0.contains("/rootfs") || $0.contains("nsfs") || $0.contains("overlay") }
-    return (processes, cgroups.sorted(), mounts)
+    var folders = ["/sys/fs/cgroup"]
+    while let folder = folders.popLast() {
+      for name in (try? files.list(folder)) ?? [] where files.lstat("\(folder)/\(name)")?.kind == .directory {
+        folders.append("\(folder)/\(name)")
+        // A parent of containers' cgroups may stay; those of containers are called by their ids.
+        if name.utf8.count >= 30 { found.append("cgroup \(name)") }
+      }
+    }
+    found += machine.network.interfaces(in: 0).filter { $0.name.hasPrefix("veth") }.map { "link " + $0.name }
+    found += ((try? files.list("/run/netns")) ?? []).map { "namespace " + $0 }
+    return found.sorted()
   }
 }
 
@@ -229,4 +238,14 @@ func demultiplexed(_ bytes: [UInt8]) -> String {
     index += 8 + size
   }
   return String(decoding: text, as: UTF8.self)
+}
+
+extension StackFixture {
+  /// The arguments of the last call of an operation; null when there was none.
+  func arguments(of op: String) -> JSON {
+    for record in keeper.records.reversed() {
+      if case .call(let call) = record.event, call.op == op { return call.args.json }
+    }
+    return .null
+  }
 }

@@ -112,8 +112,8 @@ extension SimKernel: ContainerKernel {
     look { kernel in
       let above = kernel.initPID.processes[parent].flatMap { $0.isAlive ? $0 : nil } ?? kernel.initProcess!
       let part = kernel.makePart(name, arguments: arguments, parent: above, driver: .part)
-      // Shims take over what their runtimes leave behind.
-      part.isSubreaper = name.contains("shim") || name.contains("conmon")
+      // Shims take over what their runtimes leave behind; the docker daemon of before 1.11 has its containers itself.
+      part.isSubreaper = name.contains("shim") || name.contains("conmon") || name == "docker"
       return part.pid
     }
   }

@@ -24,20 +24,24 @@ final class ClientSeam: ContainerdAPI {
   private struct State {
     /// What containers' snapshots are made on, until they are.
     var parents: [String: String] = [:]
+    /// Snapshots that the client makes only when it creates the container's metadata, but the core has needed before.
+    var early: [String: (parent: String, mounts: [MountRecord])] = [:]
     /// The leases under which containers are being created.
     var leases: [String: String] = [:]
     /// Containers that containerd still has though dockerd's core believes them deleted: they are only when removed.
     var kept: Set<String> = []
   }
+  /// The client makes a container in one go, when it starts it (the Fargate agent).
+  private let createsAtStart: Bool
   private let state = Mutex(State())
 
   init(
-    _ containerd: any ContainerdAPI, tap: Tap, world: any World,
+    _ containerd: any ContainerdAPI, tap: Tap, world: any World, createsAtStart: Bool = false,
     spec: @escaping @Sendable (String, inout JSONObject) -> Void,
     credentials: @escaping @Sendable (String) async throws -> RegistryCredentials? = { _ in nil }
   ) {
     (quiet, wire, self.tap, self.world) = (containerd, TracedContainerdAPI(containerd, tap: tap), tap, world)
-    (self.spec, self.credentials) = (spec, credentials)
+    (self.spec, self.credentials, self.createsAtStart) = (spec, credentials, createsAtStart)
   }
 
   func events(namespace: String) async throws -> AsyncStream<ContainerdEvent> {
@@ -83,16 +87,30 @@ final class ClientSeam: ContainerdAPI {
     }
     guard isContainer(key) else { return try await wire.call(operation, namespace: namespace) }
     let parent = state.withLock { $0.parents.removeValue(forKey: key) } ?? operation.parent
+    var operation = operation
+    operation.parent = parent
+    if createsAtStart {
+      let answer = try await quiet.call(operation, namespace: namespace)
+      state.withLock { $0.early[key] = (parent, answer.mounts) }
+      return answer
+    }
+    return try await prepare(operation, namespace, over: wire)
+  }
+
+  /// The calls up to a container's snapshot; the last one over `last`.
+  @discardableResult
+  private func prepare(
+    _ operation: Snapshots.Prepare, _ namespace: String, over last: any ContainerdAPI
+  ) async throws -> Snapshots.Prepare.Answer {
     _ = try await wire.call(Introspection.Server(), namespace: namespace)
-    try await ask(about: parent, namespace)
+    try await ask(about: operation.parent, namespace)
     let lease = "\(world.unixTime)-\(world.hexID(4))"
     _ = try await wire.call(Leases.Create(id: lease), namespace: namespace)
-    state.withLock { $0.leases[key] = lease }
+    state.withLock { $0.leases[operation.key] = lease }
     _ = try? await wire.call(Namespaces.Get(name: namespace), namespace: namespace)
     _ = try await wire.call(
       Introspection.Plugins(filters: ["type==io.containerd.snapshotter.v1"]), namespace: namespace)
-    return try await wire.call(
-      Snapshots.Prepare(snapshotter: operation.snapshotter, key: key, parent: parent), namespace: namespace)
+    return try await last.call(operation, namespace: namespace)
   }
 
   /// What a client asks of an image before it makes a container of it: its name, its documents, whether it is unpacked.
@@ -116,6 +134,11 @@ final class ClientSeam: ContainerdAPI {
       // It is there from an earlier run; what dockerd's core would have otherwise is brought up to date unseen.
       let answer = try await quiet.call(Containers.Update(container: record), namespace: namespace)
       return .init(container: answer.container)
+    }
+    if let early = state.withLock({ $0.early.removeValue(forKey: id) }) {
+      try await prepare(
+        Snapshots.Prepare(snapshotter: "overlayfs", key: id, parent: early.parent), namespace,
+        over: TracedContainerdAPI(MadeSnapshot(next: quiet, mounts: early.mounts), tap: tap))
     }
     if !record.image.isEmpty { try await readDocuments(of: record.image, namespace) }
     let answer = try await wire.call(Containers.Create(container: record), namespace: namespace)
@@ -148,6 +171,8 @@ final class ClientSeam: ContainerdAPI {
     if let lease = state.withLock({ $0.leases.removeValue(forKey: id) }) {
       _ = try? await wire.call(Leases.Delete(id: lease), namespace: namespace)
     }
+    // What the client has never made it need not remove.
+    if state.withLock({ $0.early.removeValue(forKey: id) != nil }) { return }
     let isKept = state.withLock { $0.kept.remove(id) != nil }
     if isKept {
       _ = try? await wire.call(Tasks.Get(containerId: id), namespace: namespace)
@@ -195,6 +220,19 @@ final class ClientSeam: ContainerdAPI {
       "containerd.services.streaming.v1.Streaming/Stream", JSON.object(["id": .string("\(name)-\(world.hexID(8))")]),
       outcome: { (_: Void) in .success(Empty()) }
     ) {}
+  }
+}
+
+/// containerd, where a snapshot that is asked for has been made already.
+private struct MadeSnapshot: ContainerdAPI {
+  let next: any ContainerdAPI
+  let mounts: [MountRecord]
+  func call<O: ContainerdOperation>(_ operation: O, namespace: String) async throws -> O.Answer {
+    guard operation is Snapshots.Prepare else { return try await next.call(operation, namespace: namespace) }
+    return try answer(Snapshots.Prepare.Answer(mounts: mounts))
+  }
+  func events(namespace: String) async throws -> AsyncStream<ContainerdEvent> {
+    try await next.events(namespace: namespace)
   }
 }
 

@@ -75,6 +75,14 @@ public final class ContainerdStack: SimStack {
     daemon = ContainerdStack.front(parts, engine, wire)
   }
 
+  /// What is about one container, which may be one that ctr has made.
+  private static let foreignOperations =
+    [
+      "start", "stop", "kill", "restart", "pause", "unpause", "wait", "attach", "exec", "rename", "update",
+    ].map { "POST /containers/{id}/\($0)" } + ["logs", "top", "stats"].map { "GET /containers/{id}/\($0)" } + [
+      "DELETE /containers/{id}"
+    ]
+
   private static func front(_ parts: SimParts, _ engine: LibraryEngine, _ wire: any ContainerdAPI) -> StackFront {
     let core = engine.dockerd
     var front = StackFront(next: core)
@@ -94,14 +102,19 @@ public final class ContainerdStack: SimStack {
     for op in ["HEAD /_ping", "GET /_ping", "GET /version", "GET /info"] {
       asks(op) { wire, _ in _ = try await wire.call(ContainerdVersion.Version(), namespace: namespace) }
     }
-    asks("GET /containers/json") { wire, _ in
-      _ = try await wire.call(Containers.List(), namespace: namespace)
-      _ = try await wire.call(Tasks.List(), namespace: namespace)
+    let foreign = ForeignContainers(engine: engine, wire: wire, world: parts.world)
+    front.handlers["GET /containers/json"] = { try await foreign.list($0) }
+    front.handlers["GET /containers/{id}/json"] = { request in
+      if let answer = try await foreign.answer(request) { return answer }
+      let answer = try await core.send(request)
+      if let id = answer.json["Id"]?.string { _ = try? await wire.call(Containers.Get(id: id), namespace: namespace) }
+      return answer
     }
-    asks("GET /containers/{id}/json") { wire, request in
-      let id = try? await engine.ask(request).json["Id"]?.string
-      guard let id else { return }
-      _ = try? await wire.call(Containers.Get(id: id), namespace: namespace)
+    for op in foreignOperations {
+      front.handlers[op] = { request in
+        if let answer = try await foreign.answer(request) { return answer }
+        return try await core.send(request)
+      }
     }
     asks("GET /images/json") { wire, _ in _ = try await wire.call(Images.List(), namespace: namespace) }
     asks("GET /images/{name}/json") { wire, request in
