@@ -55,23 +55,28 @@ public struct HandoffPattern: Sendable, Hashable, CustomStringConvertible {
   public var to: String?
   /// The whole name on the wire, or its last part: `Tasks/Create`, `runc create`.
   public var op: String?
+  /// How it went: `http` is the socket on the same machine, `https` TCP with TLS.
+  public var via: String?
   /// Only those that were refused (true), or that were not (false).
   public var fails: Bool?
 
-  public init(from: String? = nil, to: String? = nil, op: String? = nil, fails: Bool? = nil) {
-    (self.from, self.to, self.op, self.fails) = (from, to, op, fails)
+  public init(
+    from: String? = nil, to: String? = nil, op: String? = nil, via: String? = nil, fails: Bool? = nil
+  ) {
+    (self.from, self.to, self.op, self.via, self.fails) = (from, to, op, via, fails)
   }
 
   /// `dockerd → containerd Tasks/Create`.
   public var description: String {
     var text = "\(from ?? "…") → \(to ?? "…")"
     if let op { text += " " + op }
+    if let via { text += " (\(via))" }
     return text
   }
 }
 
 /// Something that must hold at the end of a step.
-public enum LessonCheck: Sendable, Hashable {
+public indirect enum LessonCheck: Sendable, Hashable {
   case image(String)
   case noImage(String)
   case container(ContainerCheck)
@@ -101,6 +106,8 @@ public enum LessonCheck: Sendable, Hashable {
   case signedIn(String)
   /// The step's prediction has been answered rightly.
   case predicted
+  /// At least one of these.
+  case any([LessonCheck])
 
   /// What is looked at of a container.
   public struct ContainerCheck: Sendable, Hashable {

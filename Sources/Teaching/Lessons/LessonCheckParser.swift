@@ -5,10 +5,11 @@ enum LessonCheckParser {
   static let names = [
     "image", "no-image", "container", "no-container", "containers", "volume", "no-volume", "network", "no-network",
     "connected", "handoff", "no-handoff", "order", "exit", "output", "stack", "runtime", "broken", "mended", "registry",
-    "signed-in", "predicted",
+    "signed-in", "predicted", "any",
   ]
 
-  static func check(_ json: JSON, path: String) throws(LessonError) -> LessonCheck {
+  /// `isInside`: within `any`, where no other `any` can stand.
+  static func check(_ json: JSON, path: String, isInside: Bool = false) throws(LessonError) -> LessonCheck {
     let fields = try Fields(json, path: path)
     guard fields.object.members.count == 1, let name = fields.object.keys.first else {
       throw LessonError("\(path): one key is expected: \(names.joined(separator: ", "))")
@@ -61,6 +62,14 @@ enum LessonCheckParser {
         host: try place.text("host"), repository: try place.text("repository"), tag: try place.optionalText("tag"))
     case "signed-in": return .signedIn(try fields.text(name))
     case "predicted": return .predicted
+    case "any":
+      guard !isInside else { throw LessonError("\(path): any: cannot stand within another any") }
+      var checks: [LessonCheck] = []
+      for (index, item) in try fields.list(name).enumerated() {
+        checks.append(try check(item, path: "\(path): any \(index + 1)", isInside: true))
+      }
+      guard checks.count >= 2 else { throw LessonError("\(path): any: at least two checks") }
+      return .any(checks)
     default:
       throw LessonError("\(path): unknown check \(name); there are \(names.joined(separator: ", "))")
     }
@@ -76,10 +85,10 @@ enum LessonCheckParser {
       runtime: try fields.optionalText("runtime"))
   }
 
-  /// `{from: dockerd, to: containerd, op: Tasks/Create, fails: true}`.
+  /// `{from: dockerd, to: containerd, op: Tasks/Create, via: grpc, fails: true}`.
   static func pattern(_ json: JSON, path: String, extra: [String] = []) throws(LessonError) -> HandoffPattern {
     let fields = try Fields(json, path: path)
-    try fields.allow(["from", "to", "op", "fails"] + extra)
+    try fields.allow(["from", "to", "op", "via", "fails"] + extra)
     var fails: Bool?
     if let value = fields.value("fails") {
       guard let flag = value.bool else { throw LessonError("\(path): fails: true or false") }
@@ -87,7 +96,7 @@ enum LessonCheckParser {
     }
     let pattern = HandoffPattern(
       from: try fields.optionalText("from"), to: try fields.optionalText("to"), op: try fields.optionalText("op"),
-      fails: fails)
+      via: try fields.optionalText("via"), fails: fails)
     guard pattern.from != nil || pattern.to != nil || pattern.op != nil else {
       throw LessonError("\(path): from, to or op is expected")
     }

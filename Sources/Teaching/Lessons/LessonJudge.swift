@@ -48,7 +48,14 @@ public struct LessonJudge {
     case .signedIn(let registry):
       LessonFinding(holds: world.isSignedIn(registry), text: words.signedIn(registry))
     case .predicted: LessonFinding(holds: world.hasPredicted, text: words.predicted)
+    case .any(let checks): any(findings(checks))
     }
+  }
+
+  private func any(_ findings: [LessonFinding]) -> LessonFinding {
+    // Of what holds it is enough to tell the first.
+    if let first = findings.first(where: \.holds) { return first }
+    return LessonFinding(holds: false, text: words.any(findings.map(\.text)))
   }
 
   private func presence(_ noun: LessonNoun, _ name: String, expected: Bool) -> LessonFinding {

@@ -64,6 +64,7 @@ struct LessonWords {
     pick("\(host) has \(name)", "\(host) tem \(name)")
   }
   func signedIn(_ registry: String) -> String { pick("signed in to \(registry)", "autenticado em \(registry)") }
+  func any(_ texts: [String]) -> String { texts.joined(separator: pick("; or ", "; ou ")) }
   var predicted: String {
     pick("the question is answered (lesson answer N)", "a pergunta foi respondida (lesson answer N)")
   }

@@ -36,6 +36,7 @@ extension HandoffPattern {
   public func fits(_ call: TraceRecord.Call, failed: Bool?) -> Bool {
     if let from, from != call.from.rawValue { return false }
     if let to, to != call.to.rawValue { return false }
+    if let via, via != call.via.rawValue { return false }
     if let fails, failed != fails { return false }
     guard let op else { return true }
     return call.op == op || call.op.hasSuffix("/" + op) || call.op.hasSuffix("." + op)
