@@ -130,7 +130,9 @@ final class NginxServer: Sendable {
   private func check(_ configuration: NginxConfiguration) async throws {
     for folder in ["client_temp", "proxy_temp", "fastcgi_temp", "uwsgi_temp", "scgi_temp"] {
       let path = "/var/cache/nginx/\(folder)"
-      do { try process.makeDirectory(path, mode: 0o700) } catch let error as Errno where error != .EEXIST {
+      do { try process.makeDirectory(path, mode: 0o700) } catch let error as Errno {
+        // From when the container ran before.
+        if error == .EEXIST { continue }
         throw NginxFailure(text: "mkdir() \"\(path)\" failed (\(error.code): \(describe(error, process)))")
       }
     }
