@@ -101,7 +101,7 @@ import Testing
         // Some parts are written small, also where a sentence begins with them.
         let begins =
           text.first?.isUppercase == true
-          || ["containerd", "dockerd", "conmon", "podman"].contains(String(words.first ?? ""))
+          || ["containerd", "dockerd", "conmon", "podman", "netavark"].contains(String(words.first ?? ""))
         #expect(words.count >= 5 && text.last == "." && begins, "\(op): \(text)")
         #expect(!text.contains("  "), "\(op): \(text)")
         #expect(owners[text] == nil, "\(op) and \(owners[text] ?? ""): \(text)")
