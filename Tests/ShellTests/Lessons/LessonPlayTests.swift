@@ -40,9 +40,12 @@ struct LessonPlayTests {
 
   @Test("a solution that does not do it is told, and so is a check that checks nothing")
   func problems() throws {
-    #expect(LessonPlayer.problems(of: try lesson("{image: alpine}")) == [])
-    #expect(LessonPlayer.problems(of: try lesson("{image: nginx}")).count == 1)
-    #expect(LessonPlayer.problems(of: try lesson("{no-image: nginx}")).contains { $0.contains("before anything") })
+    let (good, undone, empty) = (
+      try lesson("{image: alpine}"), try lesson("{image: nginx}"), try lesson("{no-image: nginx}")
+    )
+    #expect(LessonPlayer.problems(of: good) == [])
+    #expect(LessonPlayer.problems(of: undone).count == 1)
+    #expect(LessonPlayer.problems(of: empty).contains { $0.contains("before anything") })
   }
 
   @Test("the learner's own way counts: checks look at state and trace, not at what was typed")
