@@ -16,7 +16,8 @@ struct LessonPlayTests {
   @Test("by its own solutions, with checks that hold only then", arguments: paths)
   func plays(path: String) throws {
     let lesson = try LessonLibrary.read(Repository.root + "/" + path)
-    #expect(LessonPlayer.problems(of: lesson) == [])
+    let problems = LessonPlayer.problems(of: lesson)
+    #expect(problems == [])
   }
 
   @Test("both languages have the same lessons, with the same checks")
@@ -26,8 +27,10 @@ struct LessonPlayTests {
     for name in Self.names(.english) {
       let english = try LessonLibrary.read(Repository.root + "/lessons/en/\(name).md")
       let portuguese = try LessonLibrary.read(Repository.root + "/lessons/pt-BR/\(name).md")
-      #expect(english.steps.map(\.checks) == portuguese.steps.map(\.checks), "\(name)")
-      #expect(english.steps.map(\.solution) == portuguese.steps.map(\.solution), "\(name)")
+      let checks = (english.steps.map { $0.checks }, portuguese.steps.map { $0.checks })
+      #expect(checks.0 == checks.1, "\(name)")
+      let solutions = (english.steps.map { $0.solution }, portuguese.steps.map { $0.solution })
+      #expect(solutions.0 == solutions.1, "\(name)")
       #expect(english.title != portuguese.title || name == "08-registries", "\(name)")
     }
   }
@@ -57,7 +60,8 @@ struct LessonPlayTests {
     session.lessons.begin(try lesson("{image: alpine}"), at: 0, mark: session.memory.count)
     #expect(session.nextStep() == 1)
     #expect(session.execute("docker run --rm alpine true") == 0)
-    #expect(session.stepFindings().allSatisfy(\.holds))
+    let open = session.stepFindings().filter { !$0.holds }
+    #expect(open.isEmpty)
     #expect(session.nextStep() == 0)
   }
 
