@@ -12,7 +12,13 @@ public final class SimWorld: World, TaskExecutor {
     var now: UInt64 = 0
     var order: UInt64 = 0
     var random: UInt64
+    /// As far as the clock may be moved on by who sleeps; 0 while nobody drives, or somebody wants to wait.
+    var horizon: UInt64 = 0
+    /// How often the running job may still do so before the driver has its turn.
+    var strides = 0
   }
+  /// A job that only sleeps and goes on must let its driver look up now and then: Ctrl-C, the end of a command.
+  private static let stridesPerJob = 64
   private let state: Mutex<State>
   /// 2026-01-01T00:00:00Z, in nanoseconds: when every simulated session starts.
   public static let epoch: UInt64 = 1_767_225_600_000_000_000
@@ -26,10 +32,21 @@ public final class SimWorld: World, TaskExecutor {
 
   public func sleep(_ nanoseconds: UInt64) async throws {
     if Task.isCancelled { throw CancellationError() }
-    let order = state.withLock { state -> UInt64 in
+    // When nothing can happen before the sleeper wakes, suspending it would only bring it back: the clock moves on at
+    // once.
+    let order = state.withLock { state -> UInt64? in
+      let (time, isNever) = state.now.addingReportingOverflow(nanoseconds)
+      if state.strides > 0, !isNever, time <= state.horizon, state.head == state.queue.count,
+        state.timers.next().map({ $0 > time }) ?? true
+      {
+        state.now = time
+        state.strides -= 1
+        return nil
+      }
       state.order += 1
       return state.order
     }
+    guard let order else { return }
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isCancelled = state.withLock { state -> Bool in
@@ -94,7 +111,13 @@ public final class SimWorld: World, TaskExecutor {
     until isDone: () -> Bool, limit: UInt64 = .max, shouldPause: () -> Bool = { false },
     pace: ((UInt64) -> Bool)? = nil
   ) -> Outcome {
-    let start = now
+    // A paced session waits for every jump of the clock, so nobody else may make one.
+    let (start, outer) = state.withLock { state -> (UInt64, UInt64) in
+      let (end, isEndless) = state.now.addingReportingOverflow(limit)
+      defer { state.horizon = pace != nil ? 0 : isEndless ? .max - 1 : end }
+      return (state.now, state.horizon)
+    }
+    defer { state.withLock { ($0.horizon, $0.strides) = (outer, 0) } }
     while true {
       if isDone() { return .done }
       if let job = nextJob() {
@@ -142,6 +165,7 @@ public final class SimWorld: World, TaskExecutor {
           state.head = 0
         }
       }
+      state.strides = state.horizon > 0 ? SimWorld.stridesPerJob : 0
       return state.queue[state.head]
     }
   }
