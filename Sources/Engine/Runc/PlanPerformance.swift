@@ -308,9 +308,10 @@ extension PlanPerformance {
 
   private func home(_ uid: UInt32, as pid: Int) -> String {
     guard let passwd = try? kernel.readFile("/etc/passwd", as: pid) else { return "/" }
-    for line in passwd.split(separator: "\n") {
-      let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-      if fields.count > 5, UInt32(fields[2]) == uid { return fields[5].isEmpty ? "/" : String(fields[5]) }
+    for line in passwd.utf8.split(separator: UInt8(ascii: "\n")) {
+      let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+      guard fields.count > 5, UInt32(Substring(fields[2])) == uid else { continue }
+      return fields[5].isEmpty ? "/" : String(Substring(fields[5]))
     }
     return "/"
   }
