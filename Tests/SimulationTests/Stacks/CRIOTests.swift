@@ -175,7 +175,11 @@ struct CRIOTests {
   func badCommand() throws {
     let crio = try machine()
     let before = crio.traces
-    #expect(throws: EngineError.self) { try crio.run("alpine", ["nosuch"], rm: true) }
+    let failure = #expect(throws: EngineError.self) { try crio.run("alpine", ["nosuch"], rm: true) }
+    #expect(
+      failure?.message
+        == "container create failed: runc create failed: unable to start container process: error during container init: "
+        + "exec: \"nosuch\": executable file not found in $PATH")
     #expect(
       crio.spine().suffix(3) == [
         "crictl > crio runtime.v1.RuntimeService/StopPodSandbox", "crio > cni cni DEL",

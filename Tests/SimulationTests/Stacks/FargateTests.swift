@@ -105,6 +105,18 @@ struct FargateTests {
       ).text.contains("awsvpc"))
   }
 
+  @Test("a task that cannot start is told in Fargate's words, and leaves nothing")
+  func badCommand() throws {
+    let fargate = try machine()
+    let before = fargate.traces
+    let answer = try fargate.run("alpine", ["nosuch"], rm: true)
+    #expect(
+      answer.output.hasPrefix(
+        "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to "
+          + "create shim task: OCI runtime create failed: runc create failed: "))
+    #expect(fargate.traces == before)
+  }
+
   @Test("without the control plane or the agent tasks go on; mended, all is as before")
   func faults() throws {
     let fargate = try machine()

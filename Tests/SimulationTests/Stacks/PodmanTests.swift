@@ -122,7 +122,10 @@ struct PodmanTests {
     let before = podman.traces
     let answer = try podman.run("alpine", ["nosuch"], rm: true)
     #expect(answer.status == 400)
-    #expect(answer.output.contains("executable file `nosuch` not found in $PATH"))
+    #expect(
+      answer.output
+        == "crun: executable file `nosuch` not found in $PATH: no such file or directory: OCI runtime attempted to invoke "
+        + "a command that was not found")
     #expect(podman.traces == before)
   }
 

@@ -67,7 +67,8 @@ extension CRIService {
 
   private func prepare(_ id: String) async throws {
     do { try await engine.containers.prepareTask(id) } catch let error as EngineError {
-      throw EngineError(error.code, "container create failed: \(error.message)")
+      throw EngineError(
+        error.code, "container create failed: \(CreateFailure(error.message)?.message ?? error.message)")
     }
   }
 

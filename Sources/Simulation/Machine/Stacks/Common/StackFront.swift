@@ -12,6 +12,8 @@ struct StackFront: RemoteAPI {
   var refusals: [String: String] = [:]
   /// Changes to the answers of successful operations.
   var edits: [String: @Sendable (inout JSONObject) -> Void] = [:]
+  /// The stack's own words for a refusal.
+  var words: @Sendable (String) -> String = { $0 }
   /// Called before each request, throws when the engine cannot be reached. Handlers meet it by themselves when
   /// `checksHandlers` is false.
   var before: (@Sendable (APIRequest) async throws -> Void)?
@@ -26,10 +28,13 @@ struct StackFront: RemoteAPI {
     if let handler = handlers[request.op] {
       do { response = try await handler(request) } catch let error as EngineError {
         if isDown() { throw error }
-        return APIResponse(error: error)
+        response = APIResponse(error: error)
       }
     } else {
       response = try await next.send(request)
+    }
+    if let message = response.errorMessage, case .json(let json) = response.body {
+      response.body = .json(rewritten(json) { $0["message"] = .string(words(message)) })
     }
     if let edit = edits[request.op], response.status < 300, case .json(let json) = response.body {
       response.body = .json(rewritten(json, edit))
@@ -75,8 +80,27 @@ struct StackFront: RemoteAPI {
       info["Driver"] = .string(identity.storageDriver)
       info["DriverStatus"] = [["Backing Filesystem", "extfs"], ["Supports d_type", "true"]]
       info["DockerRootDir"] = .string(identity.root)
-      info["ContainerdCommit"] = ["ID": ""]
-      info["Containerd"] = nil
+      if !identity.components.contains(where: { $0.name == "containerd" }) {
+        info["ContainerdCommit"] = ["ID": "N/A"]
+        info["Containerd"] = nil
+      }
     }
+  }
+}
+
+/// How a start failed, without the words of parts that the stack does not have: nil when it is no such message.
+struct CreateFailure {
+  /// What the runtime said.
+  var message: String
+
+  init?(_ text: String) {
+    let parts = [
+      "failed to create task for container: ", "failed to create shim task: ", "OCI runtime create failed: ",
+    ]
+    guard text.hasPrefix(parts[0]) else { return nil }
+    var rest = text[...]
+    for part in parts where rest.hasPrefix(part) { rest = rest.dropFirst(part.count) }
+    if rest.hasSuffix(": unknown") { rest = rest.dropLast(9) }
+    message = String(rest)
   }
 }

@@ -123,6 +123,7 @@ public final class ContainerdStack: SimStack {
       _ = try? await wire.call(Images.Get(name: image.storeName), namespace: namespace)
       _ = try? await wire.call(Content.Read(digest: image.configDescriptor.digest), namespace: namespace)
     }
+    front.words = { $0.replacing("failed to create task for container: ", with: "") }
     front.identify(
       as: .init(
         name: "containerd", version: "v2.2.0",

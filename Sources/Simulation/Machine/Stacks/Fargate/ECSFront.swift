@@ -98,6 +98,11 @@ final class ECSFront: Sendable {
     front.before = { try await wire.departing(from: .client, to: .ecs, via: .https, op: $0.op) }
     front.checksHandlers = false
     front.isDown = { faults.kind("ecs") == .down }
+    front.words = {
+      $0.replacing(
+        "failed to create task for container: ",
+        with: "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: ")
+    }
     front.identify(
       as: .init(
         name: "AWS Fargate", version: "1.4.0",

@@ -50,6 +50,15 @@ public final class MonolithStack: SimStack {
     for (op, version) in MonolithStack.later {
       front.refusals[op] = "404 page not found: Docker 1.10 has no \(op), which came with \(version)"
     }
+    front.words = { message in
+      guard let failure = CreateFailure(message) else { return message }
+      // libcontainer's own words, behind those of the runtime that it became.
+      guard let start = failure.message.firstRange(of: "exec: \"")?.lowerBound else { return failure.message }
+      let cause = String(failure.message[start...])
+      guard cause.contains("executable file not found") else { return cause }
+      let command = cause.split(separator: "\"").dropFirst().first ?? ""
+      return "Container command '\(command)' not found or does not exist: \(cause)"
+    }
     front.identify(
       as: .init(
         name: "Docker", version: "1.10.3", api: "1.22", components: [("docker", "1.10.3")], root: root))

@@ -79,6 +79,17 @@ public final class PodmanStack: SimStack {
     front.before = { request in
       try await wire.departing(from: .client, to: .podman, via: .exec, op: request.op)
     }
+    let engine = engine
+    front.words = { message in
+      guard let failure = CreateFailure(message) else { return message }
+      guard failure.message.contains("not found in $PATH") else {
+        return "OCI runtime error: \(engine.runtime): \(failure.message)"
+      }
+      // In the runtimes' lower case the docker client knows it for what it is.
+      return
+        "\(engine.runtime): \(failure.message.replacing("No such file", with: "no such file")): OCI runtime attempted to "
+        + "invoke a command that was not found"
+    }
     front.identify(
       as: .init(
         name: "linux/amd64", version: "5.6.2",
