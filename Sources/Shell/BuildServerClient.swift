@@ -14,7 +14,7 @@ final class BuildServerClient: Sendable {
 
   /// Adds the CI server to a machine's internet.
   func join(_ machine: SimMachine) {
-    BuildServer(world: machine.world) { [weak self] words in
+    BuildServer(world: machine.world, registries: machine.registries) { [weak self] words in
       guard let face = self?.face.withLock({ $0 }), let daemon = face.remoteDaemon else {
         return (1, "Cannot connect to the Docker daemon at \(BuildServer.dockerHost). Is the docker daemon running?\n")
       }

@@ -1,7 +1,12 @@
+import JSONTree
+import OCISpec
 import Seams
 
-/// A CI server on another machine of the simulated internet. Its job `deploy` brings a version of the shop's web site to
-/// the learner's host, over the Remote API: `curl -X POST 'https://ci.example.com/jobs/deploy?version=1.0'`.
+/// A CI server on another machine of the simulated internet, in the same office as the learner's host.
+///
+/// Its job `deploy` brings a version of the shop's web site to the learner's host, over the Remote API:
+/// `curl -X POST 'https://ci.example.com/jobs/deploy?version=1.0'`. Its job `nightly` builds many times on fresh machines,
+/// each of which pulls its base image from Docker Hub, from the address that the learner's host has as well.
 public struct BuildServer: Sendable {
   public static let name = "ci.example.com"
   /// How it reaches the learner's host: TCP with TLS.
@@ -12,9 +17,12 @@ public struct BuildServer: Sendable {
   /// Runs one command line of its docker client; its status and what it printed.
   public typealias Runner = @Sendable (_ words: [String]) async -> (status: Int32, output: String)
   private let world: any World
+  private let registries: RegistryWorld
   private let run: Runner
 
-  public init(world: any World, run: @escaping Runner) { (self.world, self.run) = (world, run) }
+  public init(world: any World, registries: RegistryWorld, run: @escaping Runner) {
+    (self.world, self.registries, self.run) = (world, registries, run)
+  }
 
   /// Adds the server's machine to the internet of a host.
   public func join(_ internet: SimInternet) {
@@ -37,7 +45,8 @@ public struct BuildServer: Sendable {
   private func answer(_ request: HTTPRequest) async -> HTTPResponse {
     let call = APIRequest(request.method, path: request.path)
     switch (request.method, call.template) {
-    case ("GET", "/"), ("GET", "/jobs"), ("GET", "/jobs/deploy"): return text(200, Self.page)
+    case ("GET", "/"), ("GET", "/jobs"), ("GET", "/jobs/deploy"), ("GET", "/jobs/nightly"): return text(200, Self.page)
+    case ("POST", "/jobs/nightly"): return await nightly()
     case ("POST", "/jobs/deploy"):
       let body = APIRequest.query(of: String(decoding: request.body, as: UTF8.self))
       let version = (call.query + body).first { $0.name == "version" }?.value ?? ""
@@ -57,8 +66,10 @@ public struct BuildServer: Sendable {
 
   private static let page = """
     ci.example.com
-    job deploy: brings \(image):VERSION to \(dockerHost)
-    start it:   curl -X POST 'https://ci.example.com/jobs/deploy?version=1.0'
+    deploy    brings \(image):VERSION to \(dockerHost)
+              curl -X POST 'https://ci.example.com/jobs/deploy?version=1.0'
+    nightly   100 builds, each on a fresh machine
+              curl -X POST https://ci.example.com/jobs/nightly
 
     """
 
@@ -77,5 +88,49 @@ public struct BuildServer: Sendable {
       guard status == 0 else { return text(500, log + "[deploy] FAILURE (exit status \(status))\n") }
     }
     return text(200, log + "[deploy] SUCCESS\n")
+  }
+
+  // MARK: nightly
+
+  /// The job: a hundred builds, none of which finds its base image in a cache, until Docker Hub says no.
+  private func nightly() async -> HTTPResponse {
+    let repository = "library/node"
+    var log = "[nightly] 100 builds, each on a fresh machine: docker pull node:latest\n"
+    func get(_ host: String, _ path: String, query: [NameValue] = [], token: String? = nil) async -> RegistryResponse? {
+      try? await registries.send(
+        RegistryRequest(
+          "GET", host: host, path, query: query,
+          headers: token.map { [NameValue("Authorization", "Bearer \($0)")] } ?? []))
+    }
+    func line(_ build: Int, _ response: RegistryResponse) -> String {
+      "[nightly] build \(build): \(response.status), ratelimit-limit: \(response.header("ratelimit-limit") ?? "-"), "
+        + "ratelimit-remaining: \(response.header("ratelimit-remaining") ?? "-")\n"
+    }
+    var manifest = "latest"
+    for build in 1...100 {
+      let answer = await get(
+        DockerHub.tokens, "/token",
+        query: [NameValue("service", "registry.docker.io"), NameValue("scope", "repository:\(repository):pull")])
+      let token = answer.flatMap { try? JSON(parsing: $0.body) }?["token"]?.string
+      var path: String { "/v2/\(repository)/manifests/\(manifest)" }
+      guard var response = await get(DockerHub.api, path, token: token) else {
+        return text(500, log + "[nightly] FAILURE: Docker Hub does not answer\n")
+      }
+      // The index is no pull yet; the manifest of one platform is.
+      if build == 1, let list = (try? JSON(parsing: response.body))?["manifests"]?.array,
+        let digest = list.first(where: { $0["platform"]?["architecture"]?.string == "amd64" })?["digest"]?.string
+      {
+        manifest = digest
+        response = await get(DockerHub.api, path, token: token) ?? response
+      }
+      guard response.status == 200 else {
+        let message = (try? JSON(parsing: response.body))?["errors"]?.array?.first?["message"]?.string ?? ""
+        log += "[nightly] build \(build): \(response.status) \(HTTPResponse.reason(response.status)): \(message)\n"
+        return text(500, log + "[nightly] FAILURE after \(build - 1) builds\n")
+      }
+      let remaining = Int(response.header("ratelimit-remaining")?.prefix { $0 != ";" } ?? "")
+      if build == 1 || (remaining ?? 1) % 25 == 0 { log += line(build, response) }
+    }
+    return text(200, log + "[nightly] SUCCESS\n")
   }
 }
