@@ -39,16 +39,17 @@ final class LessonDesk {
     if let lesson { progress[lesson.name].step = position }
   }
 
-  /// What is shown counts from here on: the lesson's own doings do not.
-  func mark(_ mark: Int) { self.mark = mark }
-
-  func nextHint() -> String? {
-    guard let step, !step.hints.isEmpty else { return nil }
-    defer { hintsGiven += 1 }
-    return step.hints[min(hintsGiven, step.hints.count - 1)]
+  /// The next hint, and which one of how many it is; nil as its text is the step's solution, which comes last.
+  func nextHint() -> (number: Int, count: Int, text: String?)? {
+    guard let step else { return nil }
+    let count = step.hints.count + (step.solution.isEmpty ? 0 : 1)
+    guard count > 0 else { return nil }
+    let index = min(hintsGiven, count - 1)
+    hintsGiven += 1
+    return (index + 1, count, index < step.hints.count ? step.hints[index] : nil)
   }
 
-  /// The lesson is over; true when it was its last step.
+  /// On to the next step; true when this was the last one, and the lesson is over.
   func advance(mark: Int) -> Bool {
     guard let lesson else { return true }
     guard position + 1 < lesson.steps.count else {

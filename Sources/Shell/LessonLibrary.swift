@@ -24,6 +24,12 @@ struct LessonLibrary {
     return LessonLibrary(folder: found)
   }
 
+  static func missing(_ language: Language) -> String {
+    language == .english
+      ? "no lessons found: start drydock in its repository, or set DRYDOCK_LESSONS to their folder"
+      : "nenhuma lição encontrada: inicie o drydock no repositório dele, ou aponte DRYDOCK_LESSONS para a pasta delas"
+  }
+
   /// The names of the lessons, in order.
   func names(_ language: Language) -> [String] {
     guard let folder else { return [] }
@@ -33,9 +39,7 @@ struct LessonLibrary {
 
   /// A lesson by its name, its number (`4`), or the beginning of either. In English when there is no translation.
   func lesson(_ name: String, _ language: Language) throws -> Lesson {
-    guard let folder else {
-      throw LessonError("no lessons found: start drydock in its repository, or set DRYDOCK_LESSONS to their folder")
-    }
+    guard let folder else { throw LessonError(LessonLibrary.missing(language)) }
     for language in language == .english ? [.english] : [language, .english] {
       let names = names(language)
       let number = Int(name).map { $0 < 10 ? "0\($0)-" : "\($0)-" }

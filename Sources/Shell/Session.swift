@@ -60,15 +60,12 @@ public final class Session {
   }
 
   deinit {
-    // Both stand on the machine that has them: whoever leaves takes them out, or the machine stays in memory.
+    // They hold the machine that holds them: whoever leaves takes that out, or the machine stays in memory.
     docker.use(nil)
     buildServer.use(nil)
   }
 
   private func attachSinks() {
-    docker.use(face())
-    buildServer.use(face())
-    buildServer.join(machine)
     machine.recorder.attach(memory)
     machine.recorder.attach(printer)
     if let recording { machine.recorder.attach(recording) }
@@ -121,6 +118,7 @@ public final class Session {
     }
     let isNamed = first == "docker" || machine.clientNames.contains(first)
     guard isNamed || DockerCommandLine.isCommand(first) else {
+      if let status = lessonWord(words) { return status }
       complain(
         "\(first): no such command"
           + suggestion(first, among: SessionCommand.all.keys.sorted() + DockerCommandLine.commandNames)
@@ -183,6 +181,10 @@ public final class Session {
   /// Runs a program on the simulated host, with `docker` among its programs.
   func runOnHost(_ words: [String]) -> Int32 {
     let machine = machine
+    // The host is that of the stack in use.
+    docker.use(face())
+    buildServer.use(face())
+    buildServer.join(machine)
     return work { client in await machine.runOnHost(words, in: client) }
   }
 
@@ -253,15 +255,21 @@ public final class Session {
 
   /// Another session in the same state, which shows nothing.
   func copyOfWorld() -> Session? {
+    guard let copy = freshCopy() else { return nil }
+    for deed in deeds {
+      if deed.time > copy.machine.world.now { copy.machine.world.advance(deed.time - copy.machine.world.now) }
+      _ = copy.execute(deed.line, typed: deed.typed)
+    }
+    return copy
+  }
+
+  /// Another session with the same options as at the start, which shows nothing.
+  func freshCopy() -> Session? {
     var options = options
     (options.isInteractive, options.showsHandoffs, options.recordPath) = (false, false, nil)
     guard let copy = try? Session(options) else { return nil }
     copy.output.mute(true)
     copy.printer.mute(true)
-    for deed in deeds {
-      if deed.time > copy.machine.world.now { copy.machine.world.advance(deed.time - copy.machine.world.now) }
-      _ = copy.execute(deed.line, typed: deed.typed)
-    }
     return copy
   }
 

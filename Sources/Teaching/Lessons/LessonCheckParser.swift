@@ -1,3 +1,4 @@
+import Handoff
 import JSONTree
 
 /// Reads the checks of a step: a mapping with one key, which says what is looked at.
@@ -97,6 +98,13 @@ enum LessonCheckParser {
     let pattern = HandoffPattern(
       from: try fields.optionalText("from"), to: try fields.optionalText("to"), op: try fields.optionalText("op"),
       via: try fields.optionalText("via"), fails: fails)
+    for party in [pattern.from, pattern.to] {
+      guard let party, !Parties.known.contains(party) else { continue }
+      throw LessonError("\(path): no such party: \(party); there are \(Parties.known.joined(separator: ", "))")
+    }
+    if let via = pattern.via, Via(rawValue: via) == nil {
+      throw LessonError("\(path): via: http, https, grpc, ttrpc, exec, syscall or inproc")
+    }
     guard pattern.from != nil || pattern.to != nil || pattern.op != nil else {
       throw LessonError("\(path): from, to or op is expected")
     }
