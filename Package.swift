@@ -6,7 +6,8 @@ import PackageDescription
 let package = Package(
   name: "drydock",
   products: [
-    .executable(name: "drydock", targets: ["drydock"])
+    .executable(name: "drydock", targets: ["drydock"]),
+    .executable(name: "drydock-runc", targets: ["drydock-runc"]),
   ],
   dependencies: [
     // The outermost command line of the executables (docker's own verbs have pflag's grammar, which is ours).
@@ -52,6 +53,17 @@ let package = Package(
       dependencies: [
         "Shell", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    // System calls that Swift cannot say: variadic, missing from Glibc's module, or with unions.
+    .target(name: "CLinux"),
+    .systemLibrary(name: "CSeccomp"),
+    .systemLibrary(name: "CCap"),
+    // The kernel seam's real end: Linux, performing `KernelCall`s. No Foundation, no concurrency.
+    .target(
+      name: "LinuxKernel",
+      dependencies: ["CLinux", "CSeccomp", "CCap", "JSONTree", "OCISpec", "Runtime"]),
+    // The verbs of the OCI runtime on Linux: processes that perform a plan, state, console, hooks, log.
+    .target(name: "DrydockRunc", dependencies: ["CLinux", "JSONTree", "OCISpec", "Runtime", "LinuxKernel"]),
+    .executableTarget(name: "drydock-runc", dependencies: ["DrydockRunc"]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive"]),
     .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
@@ -64,6 +76,9 @@ let package = Package(
       name: "ClientTests", dependencies: ["Client", "Archive", "JSONTree", "OCISpec", "Seams"], exclude: ["Fixtures"]),
     .testTarget(name: "TeachingTests", dependencies: ["Teaching"]),
     .testTarget(name: "ShellTests", dependencies: ["Shell"]),
+    .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
+    // Containers by the real drydock-runc: needs root, bundles of its own making, and the genuine neighbours.
+    .testTarget(name: "DrydockRuncTests", dependencies: ["DrydockRunc"]),
   ],
   swiftLanguageModes: [.v6]
 )

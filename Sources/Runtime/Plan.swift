@@ -88,6 +88,9 @@ public struct Step: Sendable, Hashable {
   public var binding: Binding
   /// The call makes the process that plays this role from now on.
   public var creates: Role?
+  /// Whether the step may begin before earlier steps of *other* roles are finished. Where processes really run beside
+  /// one another this saves time; one performer after the other is always right.
+  public var overlaps = false
 
   public init(
     _ role: Role, _ phase: Phase, _ call: KernelCall, _ reason: String, condition: Condition = .always,

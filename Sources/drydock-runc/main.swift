@@ -1,0 +1,4 @@
+import DrydockRunc
+import Glibc
+
+exit(DrydockRunc.main(CommandLine.arguments))
