@@ -24,6 +24,7 @@ extension TraceHeader {
       mode: json["mode"]?.string ?? "", stack: json["stack"]?.string ?? "docker",
       runtime: json["runtime"]?.string ?? "runc", engine: json["engine"]?.string ?? "",
       started: json["started"]?.string ?? "", seed: json["seed"]?.int.map { UInt64(truncatingIfNeeded: $0) })
+    before = (json["before"]?.array ?? []).compactMap(Deed.init)
   }
 }
 
@@ -76,5 +77,17 @@ extension TraceRecord {
         name: name, fields: .object(JSONObject((json.object?.members ?? []).filter { !known.contains($0.key) })))
     }
     throw TraceError("a \(name) record without its members")
+  }
+}
+
+extension TraceHeader.Deed {
+  init?(_ json: JSON) {
+    guard let t = json["t"]?.int, let line = json["line"]?.string, t >= 0 else { return nil }
+    self.init(
+      t: UInt64(t), line: line,
+      typed: (json["typed"]?.array ?? []).compactMap { typed in
+        guard let t = typed["t"]?.int, let data = typed["data"]?.string, t >= 0 else { return nil }
+        return Typed(t: UInt64(t), data: data)
+      })
   }
 }

@@ -8,6 +8,17 @@ extension TraceHeader {
       "runtime": .string(runtime), "engine": .string(engine), "started": .string(started),
     ]
     if let seed { object["seed"] = JSON(seed) }
+    if !before.isEmpty { object["before"] = .array(before.map(\.json)) }
+    return .object(object)
+  }
+}
+
+extension TraceHeader.Deed {
+  var json: JSON {
+    var object: JSONObject = ["t": JSON(t), "line": .string(line)]
+    if !typed.isEmpty {
+      object["typed"] = .array(typed.map { ["t": JSON($0.t), "data": .string($0.data)] })
+    }
     return .object(object)
   }
 }

@@ -13,6 +13,24 @@ public struct TraceHeader: Sendable, Hashable {
   public var started: String
   /// The seed of a simulated run, so that `trace verify` can run it again.
   public var seed: UInt64?
+  /// What was done before the recording began, when it began in the middle of a session: what its first command found
+  /// (images, containers) came of these.
+  public var before: [Deed] = []
+
+  /// A command line, when it was entered (nanoseconds since `started`), and what was typed while it ran.
+  public struct Deed: Sendable, Hashable {
+    public var t: UInt64
+    public var line: String
+    public var typed: [Typed]
+    public init(t: UInt64, line: String, typed: [Typed] = []) { (self.t, self.line, self.typed) = (t, line, typed) }
+
+    /// As the `input` records have it: 0x03 is an interrupt, 0x04 the end.
+    public struct Typed: Sendable, Hashable {
+      public var t: UInt64
+      public var data: String
+      public init(t: UInt64, data: String) { (self.t, self.data) = (t, data) }
+    }
+  }
 
   public init(mode: String, stack: String, runtime: String, engine: String, started: String, seed: UInt64? = nil) {
     self.mode = mode

@@ -18,6 +18,8 @@ struct Drive {
   let isUnread: () -> Bool
   /// Asks what to do with a handoff that waits for the user.
   let onStep: () -> Void
+  /// Tells the user, who pressed Ctrl-C twice, what goes on.
+  let onPatience: () -> Void
 
   /// Virtual time that a command of a script may take: what is still running then would run for ever.
   static let scriptLimit: UInt64 = 24 * 3600 * 1_000_000_000
@@ -73,7 +75,9 @@ struct Drive {
       // Ctrl-C: first as docker gets it, then as a cancelled task; in the end the command is left to itself.
       switch interrupts {
       case 1: client.interrupt()
-      case 2: task.cancel()
+      case 2:
+        task.cancel()
+        if isInteractive { onPatience() }
       default:
         task.cancel()
         return .abandoned(

@@ -59,8 +59,12 @@ extension Session {
       else { continue }
       let bundle = argv.firstIndex(of: "--bundle").flatMap { argv.indices.contains($0 + 1) ? argv[$0 + 1] : nil }
       guard let parsed = try? RuntimeSpec.Config(config) else { return nil }
-      let options = PlanOptions(id: id, bundle: bundle ?? "/bundle", hasConsole: parsed.process?.terminal ?? false)
-      return try? Plan.create(parsed, options, host: AssumedHost(), flavour: RuntimeFlavour(executable: argv[0]))
+      let flavour = RuntimeFlavour(executable: argv[0])
+      let root = argv.firstIndex(of: "--root").flatMap { argv.indices.contains($0 + 1) ? argv[$0 + 1] : nil }
+      let options = PlanOptions(
+        id: id, bundle: bundle ?? "/bundle", stateRoot: root ?? flavour.defaultRoot,
+        executable: "/usr/bin/\(flavour.rawValue)", hasConsole: parsed.process?.terminal ?? false)
+      return try? Plan.create(parsed, options, host: AssumedHost(), flavour: flavour)
     }
     return nil
   }

@@ -121,7 +121,9 @@ public final class Session {
       if let status = lessonWord(words) { return status }
       complain(
         "\(first): no such command"
-          + suggestion(first, among: SessionCommand.all.keys.sorted() + DockerCommandLine.commandNames)
+          + suggestion(
+            first,
+            among: SessionCommand.all.keys.sorted() + ["docker"] + machine.clientNames + DockerCommandLine.commandNames)
           + (machine.hostHas(program: first) ? "; on the simulated host: host \(line)" : "; help lists what there is"))
       return 127
     }
@@ -160,7 +162,15 @@ public final class Session {
   private var drive: Drive {
     Drive(
       world: machine.world, printer: printer, stepper: stepper, isInteractive: isInteractive && !replaying.isSet,
-      speed: speed, isUnread: { [output] in output.isOutputClosed }, onStep: { [unowned self] in stepPrompt() })
+      speed: speed, isUnread: { [output] in output.isOutputClosed }, onStep: { [unowned self] in stepPrompt() },
+      onPatience: { [unowned self] in
+        complain(
+          language == .portuguese
+            ? "o comando ainda espera: o processo 1 de um contêiner ignora os sinais que não trata. Ctrl-C mais uma vez "
+              + "o deixa para trás; docker kill termina o contêiner"
+            : "the command still waits: process 1 of a container ignores signals that it does not handle. Ctrl-C once "
+              + "more leaves it behind; docker kill ends the container")
+      })
   }
 
   func face(daemon: (any RemoteAPI)? = nil) -> SessionFace {
@@ -288,11 +298,27 @@ public final class Session {
   /// Starts a trace; what is wrong, if it cannot be.
   func startRecording(_ path: String) -> String? {
     do {
-      let file = try TraceFile(path: path, header: machine.header)
+      var header = machine.header
+      header.before = doneSoFar
+      let file = try TraceFile(path: path, header: header)
       recording = file
       machine.recorder.attach(file)
       return nil
     } catch { return "\(error)" }
+  }
+
+  /// What came before, for the header of a trace that begins here.
+  private var doneSoFar: [TraceHeader.Deed] {
+    var before = deeds.map { deed in
+      TraceHeader.Deed(
+        t: deed.time, line: deed.line, typed: deed.typed.map { .init(t: $0.time, data: $0.event.data) })
+    }
+    let first = options.runtime ?? SimMachine.ownRuntime(of: options.stack)
+    if !before.isEmpty, options.stack == machine.stack, first != machine.runtime {
+      // The header names today's runtime; those of before began with another.
+      before.insert(TraceHeader.Deed(t: 0, line: "runtime use \(first)"), at: 0)
+    }
+    return before
   }
 
   /// Ends the trace; what is wrong with it, if something is.

@@ -116,6 +116,26 @@ struct TypedInput: Sendable, Hashable {
   var event: Event
 }
 
+extension TypedInput.Event {
+  /// As a trace has it: an interrupt is ETX, the end EOT.
+  init(data: String) {
+    self =
+      switch data {
+      case "\u{3}": .interrupt
+      case "\u{4}": .end
+      default: .keys(Array(data.utf8))
+      }
+  }
+
+  var data: String {
+    switch self {
+    case .keys(let bytes): String(decoding: bytes, as: UTF8.self)
+    case .interrupt: "\u{3}"
+    case .end: "\u{4}"
+    }
+  }
+}
+
 /// What a command's client needs of its session.
 struct SessionFace: Sendable {
   let recorder: Recorder

@@ -24,6 +24,7 @@ enum Verify {
       options.seed = header.seed ?? 1
       options.showsHandoffs = false
       let session = try Session(options)
+      session.redo(header.before)
       let spines = session.spines(of: commands.list, keepingReads: keepingReads)
       let differing = zip(commands.list, spines).count { !report($0, $1) }
       _ = session.finish()
@@ -90,8 +91,7 @@ enum Recorded {
       guard let position = positions[number] else { continue }
       switch record.event {
       case .input(let data):
-        let event: TypedInput.Event = data == "\u{3}" ? .interrupt : data == "\u{4}" ? .end : .keys(Array(data.utf8))
-        commands[position].typed.append(TypedInput(time: record.t, event: event))
+        commands[position].typed.append(TypedInput(time: record.t, event: TypedInput.Event(data: data)))
       case .exit(let status): commands[position].status = status
       default:
         if let line = builders[number]?.add(record) { commands[position].spine.append(line) }
@@ -102,6 +102,17 @@ enum Recorded {
 }
 
 extension Session {
+  /// Does again what a trace's header says was done before it began, showing nothing.
+  func redo(_ deeds: [TraceHeader.Deed]) {
+    output.mute(true)
+    for deed in deeds {
+      if deed.t > machine.world.now { machine.world.advance(deed.t - machine.world.now) }
+      _ = execute(
+        deed.line, typed: deed.typed.map { TypedInput(time: $0.t, event: TypedInput.Event(data: $0.data)) })
+    }
+    output.mute(false)
+  }
+
   /// Runs recorded commands at their times; what each handed over, also later, and its exit status.
   func spines(of commands: [Recorded.Command], keepingReads: Bool = false) -> [(spine: [String], status: Int32)] {
     let collector = SpineCollector(keepsReads: keepingReads)

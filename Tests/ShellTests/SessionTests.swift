@@ -57,7 +57,8 @@ struct SessionTests {
       ("docker run --rm alpine nosuch", 127, "executable file not found"),
       ("docker run --rm alpine /etc", 126, "permission denied"), ("docker run --rm alpine sh -c 'exit 7'", 7, ""),
       ("docker rmi nope", 1, "No such image: nope"), ("docker network rm nope", 1, "nope"),
-      ("docker volume rm nope", 1, "nope"), ("frobnicate", 127, "no such command"), ("show 99999", 1, "no handoff"),
+      ("docker volume rm nope", 1, "nope"), ("frobnicate", 127, "no such command"),
+      ("dokcer ps", 127, "did you mean docker?"), ("show 99999", 1, "no handoff"),
       ("clock +x", 1, "not a duration"), ("break everything", 1, "cannot be broken"),
       ("stack use nope", 1, "no such stack"),
       ("runtime use nope", 1, "no such runtime"), ("docker run -v relative:path:what:else alpine", 125, "invalid"),
@@ -176,5 +177,23 @@ struct VerifyTests {
     try without.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
     #expect(TraceTool.verify(path) == 1)
     #expect(TraceTool.verify("/nonexistent") == 2)
+  }
+
+  @Test("a recording that begins in the middle of a session verifies too: its header knows what was there")
+  func middle() throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("drydock-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var options = SessionOptions()
+    options.showsHandoffs = false
+    let session = try Session(options)
+    session.output.mute(true)
+    for line in ["docker run -d --name box alpine sleep 1000", "runtime use crun"] { session.execute(line) }
+    #expect(session.startRecording(path) == nil)
+    for line in ["docker run --rm alpine true", "docker stop -t 1 box"] { session.execute(line) }
+    _ = session.finish()
+    #expect(TraceTool.verify(path) == 0)
+    let header = try #require(try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").first)
+    #expect(header.contains("docker run -d --name box alpine sleep 1000"))
+    #expect(header.contains("runtime use runc"))
   }
 }
