@@ -137,7 +137,7 @@ public final class Runc: RuntimeCLI {
 
   /// A line of `--log`, as containerd and podman read it.
   private func log(_ execution: Execution, _ message: String) {
-    let time = RuncTime.rfc3339(world.unixTime, fraction: false)
+    let time = RFC3339.text(world.unixTime, fraction: false)
     let line: String
     if execution.arguments.logsJSON {
       let json: JSON =
@@ -202,7 +202,7 @@ public final class Runc: RuntimeCLI {
   func container(_ execution: Execution, _ given: String? = nil) throws(Failure) -> RuncRecord {
     let id = given ?? execution.id
     guard !id.isEmpty else { throw Failure("container id cannot be empty") }
-    guard Runc.isID(id) else { throw Failure("invalid container ID format") }
+    guard ContainerID.isValid(id) else { throw Failure("invalid container ID format") }
     let directory = "\(execution.arguments.root)/\(id)"
     if let record = memory.withLock({ $0.records[directory] }) {
       // Somebody may have removed the folder behind the runtime's back.
@@ -213,20 +213,6 @@ public final class Runc: RuntimeCLI {
     guard let record = load(id, directory, execution) else { throw Failure(words.notExist(id)) }
     remember(record)
     return record
-  }
-
-  /// Letters, digits and `_+-.`, and no name that leads elsewhere.
-  static func isID(_ id: String) -> Bool {
-    if id.isEmpty || id == "." || id == ".." { return false }
-    return id.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "+"), UInt8(ascii: "-"),
-        UInt8(ascii: "."):
-        true
-      default: false
-      }
-    }
   }
 
   /// What an earlier execution, perhaps of another process, has left in the state directory.
@@ -252,7 +238,8 @@ public final class Runc: RuntimeCLI {
     let facts = ContainerFacts(
       id: id, bundle: bundle, rootfs: json["config"]?["rootfs"]?.string ?? "/", stateDirectory: directory, pid: pid,
       cgroups: CgroupPaths(layout: layout, inner: inner), config: config, rootless: json["rootless"]?.bool ?? false)
-    return RuncRecord(facts: facts, created: RuncTime.parse(json["created"]?.string ?? ""), program: nil, stderr: nil)
+    return RuncRecord(
+      facts: facts, created: RFC3339.nanoseconds(json["created"]?.string ?? "") ?? 0, program: nil, stderr: nil)
   }
 
   /// Where the container is in its life, by what the kernel says of its process.

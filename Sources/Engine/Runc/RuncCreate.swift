@@ -43,7 +43,7 @@ extension Runc {
     let bundle = arguments["bundle"].flatMap { $0.isEmpty ? nil : $0 } ?? "/"
     let config = try document(execution, bundle)
     guard !id.isEmpty else { throw Failure("container id cannot be empty") }
-    guard Runc.isID(id) else { throw Failure("invalid container ID format") }
+    guard ContainerID.isValid(id) else { throw Failure("invalid container ID format") }
     let terminal = config.process?.terminal ?? false
     let hasSocket = !(arguments["console-socket"] ?? "").isEmpty
     if hasSocket, !detaches || !terminal {

@@ -119,7 +119,9 @@ extension Runc {
     do { record = try container(execution) } catch {
       // What an aborted `create` may have left of this name goes all the same.
       let directory = "\(execution.arguments.root)/\(execution.id)"
-      if Runc.isID(execution.id), kernel.stat(directory, as: execution.pid) != nil { try? files.removeAll(directory) }
+      if ContainerID.isValid(execution.id), kernel.stat(directory, as: execution.pid) != nil {
+        try? files.removeAll(directory)
+      }
       if force || flavour == .railcar, error.message == words.notExist(execution.id) { return RuntimeResult() }
       throw error
     }

@@ -19,7 +19,7 @@ extension Runc {
       "ociVersion": .string(flavour == .railcar ? "0.2.0" : RuntimeSpec.version), "id": .string(record.id),
       "pid": JSON(status == .stopped ? 0 : record.facts.pid), "status": .string(status.rawValue),
       "bundle": .string(record.facts.bundle), "rootfs": .string(record.facts.rootfs),
-      "created": .string(RuncTime.rfc3339(record.created)),
+      "created": .string(RFC3339.text(record.created)),
     ]
     let annotations = record.facts.config.annotations
     if !annotations.isEmpty { object["annotations"] = JSON(annotations) }
@@ -36,7 +36,7 @@ extension Runc {
       throw Failure("open \(root): no such file or directory")
     }
     var (records, complaints): ([RuncRecord], String) = ([], "")
-    for name in names.sorted() where Runc.isID(name) {
+    for name in names.sorted() where ContainerID.isValid(name) {
       do { records.append(try container(execution, name)) } catch {
         complaints += "load container \(name): \(error.message)\n"
       }
@@ -55,7 +55,7 @@ extension Runc {
         let status = status(record, as: execution.pid)
         rows.append([
           record.id, String(status == .stopped ? 0 : record.facts.pid), status.rawValue, record.facts.bundle,
-          RuncTime.rfc3339(record.created), owner,
+          RFC3339.text(record.created), owner,
         ])
       }
       return RuntimeResult(stdout: Runc.table(rows), stderr: complaints)
@@ -96,7 +96,7 @@ extension Runc {
       let seconds = info.cpu / 1_000_000_000
       let time = [seconds / 3600, seconds / 60 % 60, seconds % 60].map { $0 < 10 ? "0\($0)" : String($0) }
         .joined(separator: ":")
-      let started = RuncTime.rfc3339(info.started * 1_000_000_000).dropFirst(11).prefix(5)
+      let started = RFC3339.text(info.started * 1_000_000_000).dropFirst(11).prefix(5)
       out += user + String(repeating: " ", count: max(1, 9 - user.count))
       out += left(String(info.pid), 7) + left(String(info.ppid), 8) + "  0 \(started) "
       out += right(info.tty, 8) + " " + time + " " + info.command + "\n"
