@@ -11,7 +11,7 @@ public enum DrydockRunc {
       return try perform(invocation)
     } catch {
       writeError(error.message)
-      return error.status
+      return error.status ?? 1
     }
   }
 
@@ -26,13 +26,4 @@ public enum DrydockRunc {
     let line = Array((message + "\n").utf8)
     _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
   }
-}
-
-/// Why a verb ended early: one line for people, and the exit status.
-struct Failure: Error, Sendable {
-  var message: String
-  /// 1; `exec` has 255.
-  var status: Int32
-
-  init(_ message: String, status: Int32 = 1) { (self.message, self.status) = (message, status) }
 }
