@@ -1,12 +1,44 @@
-import CLinux
 import Glibc
-import JSONTree
-import OCISpec
 import Runtime
+import Synchronization
 
 /// Linux, as the process that calls it meets it: the kernel seam's real end.
 ///
 /// What makes or ends processes, or waits, is not here: see `Process/`.
-public struct LinuxKernel: Sendable {
+///
+/// It keeps a few descriptors (close-on-exec): the root that paths are resolved in, procfs, the old root during
+/// pivot_root. A process that was forked has them too, but in a mount namespace of its own they lead to the old one:
+/// it calls `forget()` first.
+public final class LinuxKernel: Sendable {
+  let kept = Mutex(Kept())
+
   public init() {}
+
+  /// Closes the descriptors that are kept: a child in new namespaces begins with this.
+  public func forget() { kept.withLock { $0.forget() } }
+
+  /// What the kernel said of the last refusal beyond its errno (a file system's own message), if anything.
+  public var detail: String? { kept.withLock { $0.detail } }
+
+  /// What is kept from one call to the next; -1 is no descriptor.
+  struct Kept {
+    /// The root of `KernelPath`s, opened once.
+    private(set) var rootPath: String?
+    private(set) var root: Int32 = -1
+    /// A procfs that is none but procfs.
+    var procfs: Int32 = -1 { didSet { close(oldValue) } }
+    /// The root before pivot_root(".", ".").
+    var oldRoot: Int32 = -1 { didSet { close(oldValue) } }
+    var detail: String?
+
+    mutating func set(root path: String?, _ descriptor: Int32) {
+      close(root)
+      (rootPath, root) = (path, descriptor)
+    }
+    mutating func forget() {
+      set(root: nil, -1)
+      (procfs, oldRoot, detail) = (-1, -1, nil)
+    }
+    private func close(_ descriptor: Int32) { if descriptor >= 0 { _ = Glibc.close(descriptor) } }
+  }
 }

@@ -1,0 +1,154 @@
+import CLinux
+import Glibc
+import OCISpec
+import Runtime
+
+/// Mounting. Every target is opened once and then used by its descriptor.
+extension LinuxKernel {
+  /// What mount(2) does for these flags, by the calls that came after it.
+  func mount(
+    source: String, target: KernelPath, type: String, flags names: [String], data: String
+  ) throws(Errno) {
+    let flags = RuntimeSpec.MountFlags(names: names)
+    // What roots lead to may be another mount from now on.
+    defer { if target.root == nil { kept.withLock { $0.set(root: nil, -1) } } }
+    let place = try openTarget(target)
+    if flags.contains(.move) {
+      let tree = try open(KernelPath(source), Linux.oPath)
+      try attach(tree.raw, to: place.raw)
+    } else if flags.contains([.remount, .bind]) {
+      try remount(place.raw, MountAttributes(flags))
+    } else if flags.contains(.bind) {
+      let tree = try cloneTree(source, recursive: flags.contains(.rec))
+      try attach(tree.raw, to: place.raw)
+    } else if !flags.isDisjoint(with: .propagation) {
+      try setAttributes(
+        place.raw, set: [], propagation: flags.intersection(.propagation), recursive: flags.contains(.rec))
+    } else if flags.contains(.remount) {
+      try oldMount(source, place.raw, type, flags, data)
+    } else {
+      try mountFileSystem(
+        type: type, source: source, options: flags.fileSystemOptions + LinuxKernel.options(data),
+        attributes: MountAttributes(flags), at: place.raw
+      ) { (place) throws(Errno) in try oldMount(source, place, type, flags, data) }
+    }
+  }
+
+  /// A bind mount (`type` is empty) or a file system, prepared and then attached.
+  func moveMount(
+    source: String, target: KernelPath, type: String, attributes names: [String], data: String, recursive: Bool,
+    idMap: MountIDMap?
+  ) throws(Errno) {
+    let attributes = try MountAttributes(names: names)
+    defer { if target.root == nil { kept.withLock { $0.set(root: nil, -1) } } }
+    guard type.isEmpty else {
+      let place = try openTarget(target)
+      try mountFileSystem(
+        type: type, source: source, options: LinuxKernel.options(data), attributes: attributes, at: place.raw
+      ) { (place) throws(Errno) in
+        try oldMount(source, place, type, attributes.flags, data)
+      }
+      return
+    }
+    let tree = try cloneTree(source, recursive: recursive)
+    if let idMap {
+      let namespace = try userNamespace(idMap)
+      try setAttributes(tree.raw, set: .idmap, namespace: namespace.raw, recursive: recursive)
+    }
+    if !attributes.isEmpty { try add(attributes, to: tree.raw) }
+    let place = try openTarget(target)
+    try attach(tree.raw, to: place.raw)
+  }
+
+  func mountSetattr(_ target: KernelPath, set: [String], clear: [String], recursive: Bool) throws(Errno) {
+    let place = try openTarget(target)
+    let set = try MountAttributes(names: set)
+    var clear = try MountAttributes(names: clear)
+    // The access time is one field: the kernel wants all of it cleared, whichever value is meant.
+    if !set.isDisjoint(with: .atime) || !clear.isDisjoint(with: .atime) { clear.insert(.atime) }
+    try setAttributes(place.raw, set: set, clear: clear, recursive: recursive)
+  }
+
+  func unmount(_ target: KernelPath, _ names: [String]) throws(Errno) {
+    let flags = try RuntimeSpec.MountFlags.ofUnmount(names)
+    guard target.root != nil else {
+      try system(with: target.path) { clinux_call(Int(SYS_umount2), $0, flags, 0, 0, 0, 0) }
+      return
+    }
+    let place = try open(target, Linux.oPath)
+    try system(with: "/proc/self/fd/\(place.raw)") { clinux_call(Int(SYS_umount2), $0, flags, 0, 0, 0, 0) }
+  }
+
+  /// Where something is to be mounted; links are followed, within the root.
+  func openTarget(_ target: KernelPath) throws(Errno) -> Descriptor { try open(target, Linux.oPath) }
+
+  /// The attributes of a mount become just these (MS_REMOUNT|MS_BIND).
+  ///
+  /// What a mount brought along into a user namespace is locked (EPERM): then nothing is cleared.
+  private func remount(_ mount: Int32, _ attributes: MountAttributes) throws(Errno) {
+    do throws(Errno) {
+      let clear = MountAttributes.all.subtracting(attributes).union(.atime)
+      try setAttributes(mount, set: attributes, clear: clear, recursive: false)
+    } catch {
+      guard error == .EPERM else { throw error }
+      try add(attributes, to: mount)
+    }
+  }
+
+  /// Attributes besides those that a mount has.
+  private func add(_ attributes: MountAttributes, to mount: Int32) throws(Errno) {
+    let clear: MountAttributes = attributes.isDisjoint(with: .atime) ? [] : .atime
+    try setAttributes(mount, set: attributes, clear: clear, recursive: false)
+  }
+
+  /// A new file system at a place. `old` is mount(2), for what the new API cannot do.
+  private func mountFileSystem(
+    type: String, source: String, options: [String], attributes: MountAttributes, at place: Int32,
+    old: (Int32) throws(Errno) -> Void
+  ) throws(Errno) {
+    kept.withLock { $0.detail = nil }
+    var options = options
+    // Read-only belongs to the file system, too, except where others have the same one: there only the mount is.
+    if attributes.contains(.rdonly), !LinuxKernel.sharedFileSystems.contains(type) { options.append("ro") }
+    // fsconfig(2) takes no longer strings; and a hierarchy of cgroup v1 that is just going away has mount(2) wait.
+    if options.contains(where: { $0.utf8.count > 240 }) || source.utf8.count > 255 { return try old(place) }
+    do throws(Errno) {
+      let tree = try fileSystem(type: type, source: source, options: options, attributes: attributes)
+      try attach(tree.raw, to: place)
+    } catch {
+      guard error == .ENOSYS || error == .EOPNOTSUPP || type == "cgroup" && error == .EBUSY else { throw error }
+      try old(place)
+    }
+  }
+  private static let sharedFileSystems: Set<String> = [
+    "proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs", "devtmpfs", "debugfs", "tracefs", "securityfs",
+    "bpf",
+  ]
+
+  /// mount(2), on a descriptor's link in procfs.
+  private func oldMount(
+    _ source: String, _ place: Int32, _ type: String, _ flags: RuntimeSpec.MountFlags, _ data: String
+  ) throws(Errno) {
+    if source.utf8.contains(0) || type.utf8.contains(0) || data.utf8.contains(0) { throw .EINVAL }
+    try system(with: "/proc/self/fd/\(place)") { target in
+      source.withCString { source in
+        type.withCString { type in
+          data.withCString { data in
+            clinux_call(
+              Int(SYS_mount), Int(bitPattern: source), target, Int(bitPattern: type), Int(flags.rawValue),
+              Int(bitPattern: data), 0)
+          }
+        }
+      }
+    }
+  }
+}
+
+extension MountAttributes {
+  /// As flags of mount(2).
+  var flags: RuntimeSpec.MountFlags {
+    var flags: RuntimeSpec.MountFlags = []
+    for (flag, attribute) in MountAttributes.flags where contains(attribute) { flags.insert(flag) }
+    return flags
+  }
+}
