@@ -1,0 +1,71 @@
+import CLinux
+import Glibc
+import Runtime
+
+/// Signals that are read like a file instead of interrupting.
+public struct SignalQueue: Sendable {
+  /// signalfd(2), close-on-exec, non-blocking.
+  public let descriptor: Int32
+
+  /// Blocks `signals` and opens a queue for them.
+  public init(_ signals: [Int32]) throws(Errno) {
+    var set: UInt64 = 0
+    for signal in signals where (1...64).contains(signal) { set |= 1 << UInt64(signal - 1) }
+    try checked(clinux_signal_mask(SIG_BLOCK, set, nil))
+    descriptor = Int32(try checked(clinux_signalfd(set, O_CLOEXEC | O_NONBLOCK)))
+  }
+
+  /// Every signal that can be handed on: not those that a fault of this process itself raises.
+  public static let forwarded: [Int32] = (1...64).filter {
+    ![SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGPIPE, 32, 33].contains($0)
+  }
+
+  /// The next signal and, when a process sent it, that one's number; nil when none is waiting.
+  public func next() -> (signal: Int32, sender: Int)? {
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 32) { info in
+      // struct signalfd_siginfo: ssi_signo, ssi_errno, ssi_code, ssi_pid, …; 128 bytes.
+      guard Glibc.read(descriptor, info.baseAddress, 128) == 128 else { return nil }
+      return (Int32(bitPattern: info[0]), Int(info[3]))
+    }
+  }
+}
+
+extension LinuxKernel {
+  /// SIGPIPE is ignored: writing to somebody who has gone is an error like others.
+  public static func ignoreBrokenPipes() { _ = signal(SIGPIPE, SIG_IGN) }
+
+  /// poll(2) for input, until `deadline` (monotonic nanoseconds). Which descriptors have something (end of file counts).
+  public static func poll(_ descriptors: [Int32], output: [Int32] = [], deadline: UInt64? = nil) -> [Int32] {
+    var set = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    set += output.map { pollfd(fd: $0, events: Int16(POLLOUT), revents: 0) }
+    while true {
+      var timeout: Int32 = -1
+      if let deadline {
+        let now = monotonicTime()
+        timeout = now >= deadline ? 0 : Int32(clamping: (deadline - now + 999_999) / 1_000_000)
+      }
+      let count = Glibc.poll(&set, nfds_t(set.count), timeout)
+      if count < 0, errno == EINTR { continue }
+      if count < 0 { return [] }
+      return set.filter { $0.revents != 0 }.map(\.fd)
+    }
+  }
+
+  /// Nanoseconds of CLOCK_MONOTONIC.
+  public static func monotonicTime() -> UInt64 { time(of: CLOCK_MONOTONIC) }
+  /// Nanoseconds since 1970.
+  public static func realTime() -> UInt64 { time(of: CLOCK_REALTIME) }
+
+  private static func time(of clock: clockid_t) -> UInt64 {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+  }
+
+  /// Sleeps that long.
+  public static func sleep(nanoseconds: UInt64) {
+    var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+    var rest = timespec()
+    while nanosleep(&time, &rest) != 0, errno == EINTR { time = rest }
+  }
+}
