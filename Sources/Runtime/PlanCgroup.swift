@@ -118,7 +118,34 @@ extension PlanBuilder {
       "A cgroup has the controllers that its parent hands down", tolerating: .any)
   }
 
+  /// The container's cgroup in every hierarchy of v1, without members: see `enterHierarchiesItself`.
+  mutating func makeHierarchies() {
+    phase = .cgroup
+    makeHierarchies(joinedBy: nil, .context("unable to apply cgroup configuration"))
+  }
+
+  /// The process of the current role enters the container's cgroup in every hierarchy of v1.
+  ///
+  /// A process that has one thread and moves itself (`0` into `tasks`) spares the kernel the lock that keeps all other
+  /// threads from forking and ending, and with it the wait for an RCU grace period that a write of another's pid into
+  /// `cgroup.procs` takes: 0.3 ms for ten hierarchies instead of 2 to 8. The container's process has opened the files
+  /// before it can be in a user namespace (the kernel looks at who opened them).
+  mutating func enterHierarchiesItself() {
+    phase = .cgroup
+    for hierarchy in cgroups.layout.hierarchies {
+      let path = PathText.join(PathText.join(cgroups.layout.mountPoint, hierarchy), cgroups.inner)
+      add(
+        .writeFile(path: KernelPath(path + "/tasks"), contents: "0"),
+        "The first process enters its cgroup by itself, which is ten times faster, and before it has children",
+        tolerating: cgroupTolerance, failing: .context("unable to apply cgroup configuration"))
+    }
+  }
+
   private mutating func enterHierarchies(_ member: Role, _ failing: Step.Failure) {
+    makeHierarchies(joinedBy: member, failing)
+  }
+
+  private mutating func makeHierarchies(joinedBy member: Role?, _ failing: Step.Failure) {
     for hierarchy in cgroups.layout.hierarchies {
       let root = PathText.join(cgroups.layout.mountPoint, hierarchy)
       let path = PathText.join(root, cgroups.inner)
@@ -132,6 +159,7 @@ extension PlanBuilder {
         .mkdir(path: KernelPath(path), mode: 0o755), "A cgroup of the container's own in each hierarchy of v1",
         tolerating: cgroupTolerance.union(.exists), failing: failing)
       if hierarchy == "cpuset" { inheritCpuset(path, failing, if: .always) }
+      guard let member else { continue }
       add(
         .writeFile(path: KernelPath(path + "/cgroup.procs"), contents: "{pid}"),
         "The first process enters its cgroup before it has children, so that none can escape the limits",
