@@ -130,6 +130,8 @@ public enum KernelCall: Sendable, Hashable {
   /// MS_SLAVE)` and `umount2(".", MNT_DETACH)`, which follow, mean that old root.
   case pivotRoot(new: String, old: String)
   case chroot(path: String)
+  /// Never through a magic link of procfs (`/proc/self/fd/N`), and never to where getcwd(3) cannot say the way:
+  /// ENOENT (CVE-2024-21626).
   case chdir(path: String)
   case sethostname(String)
   case setdomainname(String)
@@ -184,7 +186,63 @@ public enum KernelCall: Sendable, Hashable {
   case kill(pid: Int, signal: Int)
   /// A hook, executed in the runtime's namespaces (or the container's): program, its arguments and environment.
   case hook(stage: String, path: String, arguments: [String], environment: [String], timeout: Int?)
-  /// Any other call, by its name, with arguments for people to read (sched_setattr, ioprio_set, personality, …).
+  /// close_range(2) from `first` on; `cloexec`: they are closed by execve only (CLOSE_RANGE_CLOEXEC).
+  case closeRange(first: Int, cloexec: Bool)
+  /// umask(2).
+  case umask(UInt32)
+  /// prctl(2) PR_SET_NAME.
+  case setProcessName(String)
+  /// keyctl(2) KEYCTL_JOIN_SESSION_KEYRING.
+  case joinKeyring(String)
+  /// sched_setattr(2) of the calling process.
+  case schedSetattr(RuntimeSpec.Scheduler)
+  /// ioprio_set(2) IOPRIO_WHO_PGRP of the calling process.
+  case ioprioSet(RuntimeSpec.IOPriority)
+  /// sched_setaffinity(2) of the calling process: a list as `0-3,7`.
+  case schedSetaffinity(cpus: String)
+  /// personality(2).
+  case personality(RuntimeSpec.Personality)
+  /// set_mempolicy(2).
+  case setMempolicy(RuntimeSpec.MemoryPolicy)
+  /// ioctl(2) TIOCSWINSZ of the terminal that `openTerminal` opened.
+  case setWindowSize(rows: UInt16, columns: UInt16)
+  /// Looks for a program as execvp(3) does: `file` itself when it has a slash, else in every folder of `path` (`PATH`).
+  /// It must be a file that the calling process may execute. Whoever performs it keeps what was found for
+  /// `Binding.foundProgram`; refused with the errno of what was found but cannot be executed, or ENOENT.
+  case lookUp(file: String, path: String)
+  /// The notify descriptor of the filter that the role of the step's binding has installed goes to the seccomp agent
+  /// that listens at the unix socket: sendmsg(2) SCM_RIGHTS, with the container's process state (config-linux.md,
+  /// "The Container Process State") and `metadata` in it.
+  case sendSeccompListener(socket: String, metadata: String)
+  /// RTM_SETLINK: an interface of the caller's network namespace moves to that of process `pid` (binding), under a
+  /// name and with its addresses (config-linux.md, "Network Devices"); there it is brought up.
+  case moveInterface(String, name: String, pid: Int)
+  /// pidfd_open(2) and one setns(2): all of these namespaces of a process at once, or none. The kernel takes the user
+  /// namespace first, so that the others are joined with its capabilities. A PID namespace counts for children.
+  case joinNamespaces(of: Int, [NamespaceKind])
+  /// fork(2), execve(2), wait4(2) of a helper with set-user-ID or file capabilities (newuidmap(1)), which is looked up
+  /// in PATH; an argument `{pid}` is the pid of the role of the step's binding. EPERM when it does not exit with 0.
+  case runHelper(program: String, arguments: [String])
+  /// fchdir(2) to the root that `pivotRoot` has just replaced: its descriptor was opened before.
+  case enterOldRoot
+  /// move_mount(2), with everything that comes before it: see `Attachment`.
+  case attach(Attachment)
+  /// A path is hidden, as what it is at that moment, by one descriptor: a folder by an empty, read-only tmpfs (with
+  /// `label` as its SELinux context), anything else by the host's /dev/null, which has to be the device 1:3. ENOENT
+  /// when nothing is there.
+  case mask(path: KernelPath, label: String)
+  /// A path becomes read-only: a recursive bind mount of itself with MOUNT_ATTR_RDONLY, by one descriptor. ENOENT when
+  /// nothing is there.
+  case makeReadOnly(path: KernelPath)
+  /// The terminal that `openTerminal` opened is bound to a path, by its descriptor. An empty file is made there when
+  /// nothing is.
+  case bindTerminal(path: KernelPath)
+  /// mkdirat(2) for each folder that is missing, from the top (mode 0755, the last one `mode`), each opened by
+  /// descriptor before the next. EEXIST, ENOTDIR where something else stands in the way.
+  case makeFolders(path: KernelPath, mode: UInt32)
+  /// fstat(2) of what mknod found at its place: EEXIST when it is not this device.
+  case checkDevice(path: KernelPath, kind: String, major: UInt32, minor: UInt32)
+  /// Any other call, by its name, with arguments for people to read: only in plans of the simulated kernel.
   case other(name: String, arguments: JSON)
 
   /// The system call's name, as a trace shows it.
@@ -228,7 +286,24 @@ public enum KernelCall: Sendable, Hashable {
     case .netlink: "sendmsg"
     case .execve: "execve"
     case .kill: "kill"
-    case .hook: "execve"
+    case .hook, .runHelper: "execve"
+    case .closeRange: "close_range"
+    case .umask: "umask"
+    case .setProcessName: "prctl"
+    case .joinKeyring: "keyctl"
+    case .schedSetattr: "sched_setattr"
+    case .ioprioSet: "ioprio_set"
+    case .schedSetaffinity: "sched_setaffinity"
+    case .personality: "personality"
+    case .setMempolicy: "set_mempolicy"
+    case .setWindowSize: "ioctl"
+    case .lookUp: "faccessat2"
+    case .sendSeccompListener, .moveInterface: "sendmsg"
+    case .joinNamespaces: "setns"
+    case .enterOldRoot: "fchdir"
+    case .attach, .mask, .makeReadOnly, .bindTerminal: "move_mount"
+    case .makeFolders: "mkdirat"
+    case .checkDevice: "fstat"
     case .other(let name, _): name
     }
   }

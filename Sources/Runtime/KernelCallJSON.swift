@@ -83,10 +83,59 @@ extension KernelCall: JSONWritable {
         "hook": .string(stage), "path": .string(path), "argv": JSON(arguments), "envp": JSON(environment),
         "timeout": timeout.map { JSON($0) } ?? nil,
       ]
+    case .closeRange, .umask, .setProcessName, .joinKeyring, .schedSetattr, .ioprioSet, .schedSetaffinity,
+      .personality, .setMempolicy, .setWindowSize, .lookUp, .sendSeccompListener:
+      attributeJSON
+    case .moveInterface(let old, let name, let pid):
+      [
+        "type": "RTM_SETLINK",
+        "attributes": [
+          "IFLA_IFNAME": .string(name), "IFLA_NET_NS_FD": .string("/proc/\(pid)/ns/net"), "name": .string(old),
+        ],
+      ]
+    case .joinNamespaces(let pid, let kinds): ["pidfd": JSON(pid), "nstype": JSON(kinds.map(\.flag))]
+    case .runHelper(let program, let arguments): ["path": .string(program), "argv": JSON(arguments)]
+    case .enterOldRoot: ["fd": "the old root, opened before"]
+    case .attach(let attachment): attachment.json
+    case .mask(let path, let label): at(path, name: "to", label.isEmpty ? [:] : ["context": .string(label)])
+    case .makeReadOnly(let path): at(path, name: "to", ["attr_set": ["MOUNT_ATTR_RDONLY"], "flags": "AT_RECURSIVE"])
+    case .bindTerminal(let path): at(path, name: "to", before: ["from": "the terminal"], [:])
+    case .makeFolders(let path, let mode): at(path, ["mode": octal(mode)])
+    case .checkDevice(let path, let kind, let major, let minor):
+      at(path, ["kind": .string(kind), "dev": .string("\(major):\(minor)")])
     case .other(_, let arguments): arguments
     }
   }
   public func write(to writer: inout JSONWriter) { writer.write(json) }
+
+  /// Of the calls with which a process changes itself.
+  private var attributeJSON: JSON {
+    switch self {
+    case .closeRange(let first, let cloexec): ["first": JSON(first), "flags": cloexec ? "CLOSE_RANGE_CLOEXEC" : ""]
+    case .umask(let mask): ["mask": octal(mask)]
+    case .setProcessName(let name): ["option": "PR_SET_NAME", "name": .string(name)]
+    case .joinKeyring(let name): ["operation": "KEYCTL_JOIN_SESSION_KEYRING", "name": .string(name)]
+    case .schedSetattr(let scheduler):
+      [
+        "policy": .string(scheduler.policy), "nice": JSON(scheduler.nice), "priority": JSON(scheduler.priority),
+        "flags": JSON(scheduler.flags), "runtime": JSON(scheduler.runtime), "deadline": JSON(scheduler.deadline),
+        "period": JSON(scheduler.period),
+      ]
+    case .ioprioSet(let priority):
+      ["which": "IOPRIO_WHO_PGRP", "class": .string(priority.type), "priority": JSON(priority.priority)]
+    case .schedSetaffinity(let cpus): ["cpus": .string(cpus)]
+    case .personality(let personality):
+      ["persona": personality.domain == "LINUX32" ? "PER_LINUX32" : "PER_LINUX"]
+    case .setMempolicy(let policy):
+      ["mode": .string(policy.mode), "nodes": .string(policy.nodes), "flags": JSON(policy.flags)]
+    case .setWindowSize(let rows, let columns):
+      ["request": "TIOCSWINSZ", "rows": JSON(rows), "columns": JSON(columns)]
+    case .lookUp(let file, let path): ["path": .string(file), "mode": "X_OK", "PATH": .string(path)]
+    case .sendSeccompListener(let socket, _):
+      ["socket": .string(socket), "rights": "the notify descriptor (pidfd_getfd)"]
+    default: [:]
+    }
+  }
 }
 
 /// The members of a call on `path`, with its root when it has one.

@@ -116,14 +116,14 @@ extension PlanBuilder {
     }
     act(as: .parent, .processes)
     add(
-      .other(name: "prctl", arguments: ["option": "PR_SET_NAME", "name": "runc:[0:PARENT]"]),
+      .setProcessName("runc:[0:PARENT]"),
       "nsexec, stage 0: it stays outside and writes the id maps")
     add(
       .clone(namespaces: [], siblings: true), "Stage 1: who makes a user namespace cannot write its own id maps",
       failing: .context("unable to spawn stage-1"), creates: .child)
     act(as: .child, .namespaces)
     add(
-      .other(name: "prctl", arguments: ["option": "PR_SET_NAME", "name": "runc:[1:CHILD]"]),
+      .setProcessName("runc:[1:CHILD]"),
       "nsexec, stage 1: it joins and makes the namespaces")
     joinNamespaces()
     makeNamespaces()
@@ -217,7 +217,7 @@ extension PlanBuilder {
   mutating func becomeSession(_ member: Role = .container) {
     act(as: member, .identity)
     add(
-      .other(name: "prctl", arguments: ["option": "PR_SET_NAME", "name": "runc:[2:INIT]"]),
+      .setProcessName("runc:[2:INIT]"),
       "nsexec, stage 2: the container's first process to be")
     add(
       .setsid, "A session of its own: signals of the caller's terminal do not reach it",

@@ -56,13 +56,10 @@ extension PlanBuilder {
   private mutating func prepareCrunRuntime() {
     phase = .identity
     joinKeyring()
-    add(.other(name: "umask", arguments: ["mask": "00"]), "Modes are to be as given")
+    add(.umask(0), "Modes are to be as given")
     if let policy = linux.memoryPolicy {
       add(
-        .other(
-          name: "set_mempolicy",
-          arguments: ["mode": .string(policy.mode), "nodes": .string(policy.nodes), "flags": JSON(policy.flags)]),
-        "From which memory nodes its memory comes")
+        .setMempolicy(policy), "From which memory nodes its memory comes")
     }
     phase = .limits
     for rlimit in process.rlimits {
@@ -403,7 +400,7 @@ extension PlanBuilder {
     applyLabels()
     phase = .privileges
     add(
-      .other(name: "close_range", arguments: ["first": 3, "flags": "CLOSE_RANGE_CLOEXEC"]),
+      .closeRange(first: 3, cloexec: true),
       "No descriptor of crun may be left to the program", tolerating: .any)
     add(.chdir(path: process.cwd), "The working directory, while it can still be entered", tolerating: .any)
     let chdir = steps.count - 1
@@ -414,13 +411,10 @@ extension PlanBuilder {
     setNames()
     if let personality = linux.personality {
       add(
-        .other(
-          name: "personality",
-          arguments: ["persona": .string(personality.domain == "LINUX32" ? "PER_LINUX32" : "PER_LINUX")]),
-        "Which machine uname pretends to be", failing: .context("set personality"))
+        .personality(personality), "Which machine uname pretends to be", failing: .context("set personality"))
     }
     add(
-      .other(name: "umask", arguments: ["mask": .string("0" + String(process.user.umask ?? 0o22, radix: 8))]),
+      .umask(process.user.umask ?? 0o22),
       "The mode of files that the program makes")
     filterCalls(late: false)
     dropAsCrun()

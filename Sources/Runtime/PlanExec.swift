@@ -80,7 +80,7 @@ extension PlanBuilder {
     lookUpProgram()
     filterCalls(late: true)
     add(
-      .other(name: "close_range", arguments: ["first": 3, "flags": ""]),
+      .closeRange(first: 3, cloexec: false),
       "The program gets descriptors 0, 1 and 2, and no others (CVE-2024-21626)", tolerating: .any)
     executeProgram()
   }
@@ -149,7 +149,7 @@ extension PlanBuilder {
     applyExecLabel()
     applyLabels()
     add(
-      .other(name: "umask", arguments: ["mask": .string("0" + String(process.user.umask ?? 0o22, radix: 8))]),
+      .umask(process.user.umask ?? 0o22),
       "The mode of files that the program makes")
     filterCalls(late: false)
     dropAsCrun()
@@ -161,7 +161,7 @@ extension PlanBuilder {
         failure: .context("chdir")))
     filterCalls(late: true)
     add(
-      .other(name: "close_range", arguments: ["first": 3, "flags": "CLOSE_RANGE_CLOEXEC"]),
+      .closeRange(first: 3, cloexec: true),
       "The program gets descriptors 0, 1 and 2, and no others", tolerating: .any)
     executeProgram()
   }

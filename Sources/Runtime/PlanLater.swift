@@ -42,7 +42,7 @@ extension Plan {
     }
     b.act(as: .container, .program)
     b.add(
-      .other(name: "close_range", arguments: ["first": 3, "flags": ""]),
+      .closeRange(first: 3, cloexec: false),
       "The program gets descriptors 0, 1 and 2, and no others (CVE-2024-21626)", tolerating: .any)
     if flavour == .crun { b.filterCalls(late: true) }
     b.executeProgram()

@@ -8,8 +8,7 @@ extension PlanBuilder {
   mutating func joinKeyring() {
     if options.noNewKeyring { return }
     add(
-      .other(
-        name: "keyctl", arguments: ["operation": "KEYCTL_JOIN_SESSION_KEYRING", "name": .string("_ses." + options.id)]),
+      .joinKeyring("_ses." + options.id),
       "Keys of the session that started the container stay out of it", tolerating: [.unsupported, .permission],
       failing: .context("unable to join session keyring"))
   }
@@ -24,35 +23,19 @@ extension PlanBuilder {
     }
     if let scheduler = process.scheduler {
       add(
-        .other(
-          name: "sched_setattr",
-          arguments: [
-            "policy": .string(scheduler.policy), "nice": JSON(scheduler.nice), "priority": JSON(scheduler.priority),
-            "flags": JSON(scheduler.flags), "runtime": JSON(scheduler.runtime), "deadline": JSON(scheduler.deadline),
-            "period": JSON(scheduler.period),
-          ]), "How the scheduler treats it", failing: .context("error setting scheduler"))
+        .schedSetattr(scheduler), "How the scheduler treats it", failing: .context("error setting scheduler"))
     }
     if let priority = process.ioPriority {
       add(
-        .other(
-          name: "ioprio_set",
-          arguments: [
-            "which": "IOPRIO_WHO_PGRP", "class": .string(priority.type), "priority": JSON(priority.priority),
-          ]), "How urgent its reads and writes are", failing: .context("failed to set io priority"))
+        .ioprioSet(priority), "How urgent its reads and writes are", failing: .context("failed to set io priority"))
     }
     if let personality = linux.personality {
       add(
-        .other(
-          name: "personality",
-          arguments: ["persona": .string(personality.domain == "LINUX32" ? "PER_LINUX32" : "PER_LINUX")]),
-        "Which machine uname pretends to be")
+        .personality(personality), "Which machine uname pretends to be")
     }
     if let policy = linux.memoryPolicy {
       add(
-        .other(
-          name: "set_mempolicy",
-          arguments: ["mode": .string(policy.mode), "nodes": .string(policy.nodes), "flags": JSON(policy.flags)]),
-        "From which memory nodes its memory comes")
+        .setMempolicy(policy), "From which memory nodes its memory comes")
     }
   }
 
@@ -81,9 +64,7 @@ extension PlanBuilder {
       let before = role
       role = .runtime
       add(
-        .other(
-          name: "sendmsg",
-          arguments: ["socket": .string(profile.listenerPath), "rights": "the notify descriptor (pidfd_getfd)"]),
+        .sendSeccompListener(socket: profile.listenerPath, metadata: profile.listenerMetadata),
         "The seccomp agent decides about the calls with SCMP_ACT_NOTIFY",
         failing: .context("failed to connect with seccomp agent specified in the seccomp profile"))
       role = before
@@ -94,7 +75,7 @@ extension PlanBuilder {
   mutating func becomeUser() {
     phase = .privileges
     add(
-      .other(name: "close_range", arguments: ["first": 3, "flags": "CLOSE_RANGE_CLOEXEC"]),
+      .closeRange(first: 3, cloexec: true),
       "No descriptor of the runtime may be left to the program (CVE-2024-21626)")
     let cwd = "chdir to cwd (\"\(process.cwd)\") set in config.json failed"
     add(
@@ -147,9 +128,7 @@ extension PlanBuilder {
   mutating func lookUpProgram() {
     phase = .program
     add(
-      .other(
-        name: "faccessat2",
-        arguments: ["path": .string(process.args[0]), "mode": "X_OK", "PATH": JSON(environment("PATH") ?? "")]),
+      .lookUp(file: process.args[0], path: environment("PATH") ?? ""),
       "The program is looked up in the container's PATH, and must be executable for the container's user",
       binding: .lookUp)
   }
@@ -201,9 +180,7 @@ extension PlanBuilder {
     }
     if let size = process.consoleSize, size.height != 0, size.width != 0 {
       add(
-        .other(
-          name: "ioctl", arguments: ["request": "TIOCSWINSZ", "rows": JSON(size.height), "columns": JSON(size.width)]),
-        "The size of the user's window")
+        .setWindowSize(rows: size.height, columns: size.width), "The size of the user's window")
     }
     add(.setControllingTerminal, "Ctrl-C and the like reach the session", failing: .context("ioctl(setctty)"))
   }

@@ -428,7 +428,7 @@ extension PlanBuilder {
       .pivotRoot(new: ".", old: "."),
       "The new root becomes the root of the mount namespace; the old one lies over it for a moment", failing: failing)
     add(
-      .other(name: "fchdir", arguments: ["fd": "the old root, opened before"]), "To the old root, to take it away",
+      .enterOldRoot, "To the old root, to take it away",
       failing: failing)
     mountFlags(flags, on: ".", "What is unmounted here must stay mounted on the host", failing: failing)
     add(
@@ -457,7 +457,7 @@ extension PlanBuilder {
         failing: .context("error setting rootfs as readonly"))
     }
     add(
-      .other(name: "umask", arguments: ["mask": .string("0" + String(process.user.umask ?? 0o22, radix: 8))]),
+      .umask(process.user.umask ?? 0o22),
       "The mode of files that the program makes")
   }
 

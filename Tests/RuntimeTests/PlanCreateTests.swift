@@ -371,7 +371,7 @@ struct PlanCreateTests {
       plan.steps[$0].call == .chdir(path: "/") && plan.steps[$0].phase == .privileges
     }
     #expect(chdirs.count == 2 && plan.steps[chdirs[1]].condition == .refused(chdirs[0]))
-    #expect(calls.contains(.other(name: "umask", arguments: ["mask": "077"])))
+    #expect(calls.contains(.umask(0o77)))
   }
 
   @Test("Without pivot_root, without a mount namespace, and with a read-only root")

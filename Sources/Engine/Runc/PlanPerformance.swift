@@ -221,6 +221,10 @@ struct PlanPerformance {
     case (.pidOf(let role), .wait): return .wait(pid: self[role])
     case (.pidOf(let role), .prlimit(_, let name, let soft, let hard)):
       return .prlimit(pid: self[role], name: name, soft: soft, hard: hard)
+    case (.pidOf(let role), .moveInterface(let old, let name, _)):
+      return .moveInterface(old, name: name, pid: self[role])
+    case (.pidOf(let role), .runHelper(let program, let arguments)):
+      return .runHelper(program: program, arguments: arguments.map { $0 == "{pid}" ? String(self[role]) : $0 })
     case (.inherited, .writeFile(let path, _)):
       return .writeFile(path: path, contents: inherited(path.path, pid))
     case (.state, .writeFile(let path, _)):
@@ -257,11 +261,10 @@ struct PlanPerformance {
 
   /// Looks the program up as the container's process would find it, and adds HOME to its environment.
   private mutating func lookUp(_ call: KernelCall, _ pid: Int) throws(StepError) {
-    guard case .other(let name, let arguments) = call, let file = arguments["path"]?.string else { return }
+    guard case .lookUp(let file, let path) = call else { return }
     let inPath = !file.utf8.contains(UInt8(ascii: "/"))
     var candidates = [file]
     if inPath {
-      let path = arguments["PATH"]?.string ?? ""
       candidates = path.split(separator: ":", omittingEmptySubsequences: false).map {
         $0.isEmpty ? file : "\($0)/\(file)"
       }
@@ -270,7 +273,7 @@ struct PlanPerformance {
     for candidate in candidates where !file.isEmpty {
       do {
         try kernel.checkExecutable(candidate, as: pid)
-        let id = tap.begin(name, JSON.object(["path": .string(candidate), "mode": "X_OK"]), in: context)
+        let id = tap.begin(call.name, JSON.object(["path": .string(candidate), "mode": "X_OK"]), in: context)
         tap.end(id, .success(JSON.int(0)), in: context)
         program = Program(
           path: candidate, environment: user.map { environment($0.environment, uid: $0.uid, as: pid) } ?? [])
@@ -279,7 +282,7 @@ struct PlanPerformance {
         if !inPath { refusal = error }
       }
     }
-    let id = tap.begin(name, call, in: context)
+    let id = tap.begin(call.name, call, in: context)
     tap.end(id, .failure(code: Int(refusal.code), message: refusal.message), in: context)
     throw .notFound(file, refusal, inPath: inPath)
   }

@@ -15,6 +15,8 @@ extension SimKernel: Kernel {
         network.removeNamespace(id)
         throw error
       }
+    case .moveInterface(let old, let name, _):
+      return try perform(.netlink(operation: "RTM_SETLINK", attributes: ["IFLA_IFNAME": old, "name": name]), as: pid)
     case .netlink(let operation, let attributes):
       let id = try locked(as: pid) { kernel, process throws(Errno) -> Int in
         guard let stack = process.namespaces?.network else { throw .ESRCH }
@@ -72,7 +74,13 @@ extension SimKernel: Kernel {
           process.credentials.has(.sysAdmin, in: kernel.initUser) || process.credentials.has(.bpf, in: kernel.initUser)
         else { throw .EPERM }
         cgroup.deviceRules = rules
-      case .other: break
+      case .other, .closeRange, .joinKeyring, .schedSetattr, .ioprioSet, .schedSetaffinity, .personality,
+        .setMempolicy, .setWindowSize, .lookUp, .sendSeccompListener, .enterOldRoot:
+        break
+      case .runHelper(let program, let arguments): try kernel.writeIDMap(program, arguments)
+      case .attach, .mask, .makeReadOnly, .bindTerminal, .makeFolders, .checkDevice, .joinNamespaces, .umask,
+        .setProcessName:
+        try kernel.performComposite(call, process)
       default: try kernel.performOnFiles(call, process)
       }
       return 0
@@ -190,6 +198,22 @@ extension KernelState {
     }
   }
 
+  /// newuidmap(1) and newgidmap(1), of a host whose /etc/subuid allows what is asked for.
+  fileprivate func writeIDMap(_ program: String, _ arguments: [String]) throws(Errno) {
+    let file = program == "newuidmap" ? "uid_map" : "gid_map"
+    guard let pid = arguments.first else { throw .EPERM }
+    var lines = ""
+    var rest = arguments.dropFirst()
+    while rest.count >= 3 {
+      lines += rest.prefix(3).joined(separator: " ") + "\n"
+      rest = rest.dropFirst(3)
+    }
+    let before = current
+    current = initProcess
+    defer { current = before }
+    try writeFile(KernelPath("/proc/\(pid)/\(file)"), Array(lines.utf8))
+  }
+
   // MARK: Waiting and starting
 
   /// wait4(2) of a runtime. What nobody else drives has nothing left to do: it ends now.
@@ -251,7 +275,7 @@ extension KernelState {
     try copyChildren(from.inode, to.inode, depth: 0)
   }
 
-  private func copyChildren(_ from: Inode, _ to: Inode, depth: Int) throws(Errno) {
+  func copyChildren(_ from: Inode, _ to: Inode, depth: Int) throws(Errno) {
     guard depth < 256 else { throw .ELOOP }
     for name in try from.names() {
       guard let child = try from.lookup(name) else { continue }

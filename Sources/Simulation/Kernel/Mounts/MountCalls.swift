@@ -75,7 +75,7 @@ extension KernelState {
     }
   }
 
-  private func graft(_ mount: Mount, at place: Path, isNew: Bool = false) throws(Errno) {
+  func graft(_ mount: Mount, at place: Path, isNew: Bool = false) throws(Errno) {
     guard isOurs(place.mount) else { throw .EINVAL }
     if place.inode.parent == nil, place.inode !== place.mount.root { throw .ENOENT }
     if isNew, place.mount.fs === mount.fs, place.inode === place.mount.root { throw .EBUSY }
