@@ -58,6 +58,7 @@ extension LinuxKernel {
     case .execve(let path, let arguments, let environment): try execute(path, arguments, environment)
     case .kill(let pid, let signal): try system(SYS_kill, pid, signal)
     case .other(let name, let arguments): try perform(other: name, arguments)
+    default: throw .ENOSYS
     }
     return 0
   }
