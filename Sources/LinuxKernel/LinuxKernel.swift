@@ -1,4 +1,5 @@
 import Glibc
+import OCISpec
 import Runtime
 import Synchronization
 
@@ -30,6 +31,8 @@ public final class LinuxKernel: Sendable {
     /// The root before pivot_root(".", ".").
     var oldRoot: Int32 = -1 { didSet { close(oldValue) } }
     var detail: String?
+    /// The filter for the call to come, and what it was made of.
+    var filter: (profile: RuntimeSpec.Seccomp, filter: SeccompFilter)?
 
     mutating func set(root path: String?, _ descriptor: Int32) {
       close(root)
