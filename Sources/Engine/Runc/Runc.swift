@@ -56,9 +56,8 @@ public final class Runc: RuntimeCLI {
   public func execute(_ command: RuntimeCommand) async throws -> RuntimeResult {
     if ["--version", "-v", "version"].contains(command.verb) { return RuntimeResult(stdout: words.version) }
     let arguments: RuncArguments
-    do { arguments = try RuncArguments(command, defaultRoot: flavour.defaultRoot) } catch {
-      return RuntimeResult(
-        status: 1, stdout: error.printsUsage ? "Incorrect Usage.\n\n" : "", stderr: error.message + "\n")
+    do { arguments = try RuncArguments(command, flavour) } catch {
+      return RuntimeResult(status: 1, stdout: error.usage, stderr: error.message + "\n")
     }
     guard flavour.verbs.contains(command.verb) else { return unknown(command) }
     let pid =
@@ -73,7 +72,7 @@ public final class Runc: RuntimeCLI {
       return fail(execution, error)
     } catch let error as RuncArguments.Misuse {
       return fail(
-        execution, Failure(error.message, stdout: error.printsUsage ? "Incorrect Usage.\n\n" : ""), bare: true)
+        execution, Failure(error.message, stdout: error.usage), bare: true)
     }
   }
 
@@ -94,15 +93,7 @@ public final class Runc: RuntimeCLI {
 
   private func perform(_ execution: Execution) async throws -> RuntimeResult {
     let (arguments, verb) = (execution.arguments, execution.command.verb)
-    switch verb {
-    case "list", "features": try arguments.expect(verb, flavour.rawValue, exactly: 0)
-    case "exec", "ps": try arguments.expect(verb, flavour.rawValue, atLeast: 1)
-    case "kill":
-      try arguments.expect(verb, flavour.rawValue, atLeast: 1)
-      try arguments.expect(verb, flavour.rawValue, atMost: 2)
-    case "spec": break
-    default: try arguments.expect(verb, flavour.rawValue, exactly: 1)
-    }
+    try arguments.checkOperands()
     switch verb {
     case "create": return try await create(execution)
     case "run": return try await run(execution)

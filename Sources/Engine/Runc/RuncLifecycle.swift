@@ -81,7 +81,7 @@ extension Runc {
   func kill(_ execution: Execution) async throws -> RuntimeResult {
     let record = try container(execution)
     let text = execution.arguments.operands.count > 1 ? execution.arguments.operands[1] : "SIGTERM"
-    guard let signal = Signals.number(text) else {
+    guard let signal = RuntimeSignal.number(text) else {
       throw Failure(flavour == .crun ? "unknown signal `\(text)`" : "unknown signal \(JSON.string(text).text)")
     }
     let privatePIDs = record.facts.config.linux?.isNew(.pid) ?? false
@@ -195,7 +195,7 @@ extension Runc {
     var record = try container(execution)
     let change = try change(execution)
     let old = record.facts.config.linux?.resources ?? RuntimeSpec.Resources()
-    let resources = Runc.merge(old, change)
+    let resources = change.changing(old)
     let plan: Plan
     do { plan = try Plan.update(record.facts, resources, flavour: flavour) } catch { throw Failure(error.message) }
     do { try await perform(plan, record, execution) } catch {
@@ -224,128 +224,6 @@ extension Runc {
     if let document {
       do { return try RuntimeSpec.Resources(document) } catch { throw Failure("\(error)") }
     }
-    return try Runc.resources(arguments)
-  }
-
-  private static func resources(_ arguments: RuncArguments) throws(Failure) -> RuntimeSpec.Resources {
-    func number<T: FixedWidthInteger>(_ name: String) throws(Failure) -> T? {
-      guard let text = arguments[name], !text.isEmpty else { return nil }
-      guard let value = T(text) else {
-        throw Failure(
-          "invalid value for \(name): strconv.Parse\(T.isSigned ? "Int" : "Uint"): parsing \(JSON.string(text).text): "
-            + "invalid syntax")
-      }
-      return value
-    }
-    func bytes(_ name: String) throws(Failure) -> Int64? {
-      guard let text = arguments[name], !text.isEmpty else { return nil }
-      if text == "-1" { return -1 }
-      guard let value = ByteSize.parse(text) else {
-        throw Failure("invalid value for \(name): invalid size: '\(text)'")
-      }
-      return value
-    }
-    var r = RuntimeSpec.Resources()
-    r.blockIO.weight = try number("blkio-weight")
-    r.cpu.cpus = arguments["cpuset-cpus"] ?? ""
-    r.cpu.mems = arguments["cpuset-mems"] ?? ""
-    r.cpu.idle = try number("cpu-idle")
-    r.cpu.burst = try number("cpu-burst")
-    r.cpu.period = try number("cpu-period")
-    r.cpu.realtimePeriod = try number("cpu-rt-period")
-    r.cpu.shares = try number("cpu-share")
-    r.cpu.quota = try number("cpu-quota")
-    r.cpu.realtimeRuntime = try number("cpu-rt-runtime")
-    r.memory.limit = try bytes("memory")
-    r.memory.swap = try bytes("memory-swap")
-    r.memory.reservation = try bytes("memory-reservation")
-    r.pids = try number("pids-limit")
-    return r
-  }
-
-  /// The limits in force, changed by what `update` says: what it does not name stays, but for the few that runc resets.
-  static func merge(_ old: RuntimeSpec.Resources, _ new: RuntimeSpec.Resources) -> RuntimeSpec.Resources {
-    var r = old
-    var new = new
-    if new.memory.limit == -1, new.memory.swap == nil { new.memory.swap = 0 }
-    r.memory.limit = new.memory.limit ?? old.memory.limit
-    r.memory.swap = new.memory.swap ?? old.memory.swap
-    r.memory.reservation = new.memory.reservation ?? old.memory.reservation
-    r.memory.checkBeforeUpdate = new.memory.checkBeforeUpdate ?? old.memory.checkBeforeUpdate
-    r.blockIO.weight = new.blockIO.weight ?? old.blockIO.weight
-    r.blockIO.leafWeight = new.blockIO.leafWeight ?? old.blockIO.leafWeight
-    r.blockIO.weightDevice = upsert(old.blockIO.weightDevice, new.blockIO.weightDevice) { ($0.major, $0.minor) }
-    r.blockIO.throttleReadBpsDevice = upsert(
-      old.blockIO.throttleReadBpsDevice, new.blockIO.throttleReadBpsDevice
-    ) { ($0.major, $0.minor) }
-    r.blockIO.throttleWriteBpsDevice = upsert(
-      old.blockIO.throttleWriteBpsDevice, new.blockIO.throttleWriteBpsDevice
-    ) { ($0.major, $0.minor) }
-    r.blockIO.throttleReadIOPSDevice = upsert(
-      old.blockIO.throttleReadIOPSDevice, new.blockIO.throttleReadIOPSDevice
-    ) { ($0.major, $0.minor) }
-    r.blockIO.throttleWriteIOPSDevice = upsert(
-      old.blockIO.throttleWriteIOPSDevice, new.blockIO.throttleWriteIOPSDevice
-    ) { ($0.major, $0.minor) }
-    let (period, quota) = (new.cpu.period ?? 0, new.cpu.quota ?? 0)
-    if (period == 0) == (quota == 0) {
-      (r.cpu.period, r.cpu.quota) = (new.cpu.period, new.cpu.quota)
-    } else if period != 0 {
-      r.cpu.period = period
-    } else {
-      r.cpu.quota = quota
-    }
-    r.cpu.burst = new.cpu.burst
-    r.cpu.shares = new.cpu.shares ?? old.cpu.shares
-    r.cpu.realtimePeriod = new.cpu.realtimePeriod ?? old.cpu.realtimePeriod
-    r.cpu.realtimeRuntime = new.cpu.realtimeRuntime ?? old.cpu.realtimeRuntime
-    (r.cpu.cpus, r.cpu.mems, r.cpu.idle) = (new.cpu.cpus, new.cpu.mems, new.cpu.idle)
-    r.pids = new.pids
-    r.unified = new.unified
-    return r
-  }
-
-  private static func upsert<T>(_ old: [T], _ new: [T], _ key: (T) -> (Int64, Int64)) -> [T] {
-    var result = old
-    for device in new {
-      if let index = result.firstIndex(where: { key($0) == key(device) }) {
-        result[index] = device
-      } else {
-        result.append(device)
-      }
-    }
-    return result
-  }
-}
-
-/// Sizes as go-units reads them: `64m`, `1.5g`, `1024`, powers of two.
-enum ByteSize {
-  static func parse(_ text: String) -> Int64? {
-    var digits = Substring(text.lowercased().filter { $0 != " " })
-    var factor = 1.0
-    if digits.hasSuffix("b") { digits.removeLast() }
-    if digits.hasSuffix("i") { digits.removeLast() }
-    if let unit = digits.last, let power = ["k": 1.0, "m": 2, "g": 3, "t": 4, "p": 5][unit] {
-      digits.removeLast()
-      for _ in 0..<Int(power) { factor *= 1024 }
-    }
-    guard let number = Double(digits), number >= 0, number.isFinite, number * factor < 9.2e18 else { return nil }
-    return Int64(number * factor)
-  }
-}
-
-/// Signals of Linux by name and number (signal(7)).
-enum Signals {
-  private static let names: [String: Int] = [
-    "HUP": 1, "INT": 2, "QUIT": 3, "ILL": 4, "TRAP": 5, "ABRT": 6, "IOT": 6, "BUS": 7, "FPE": 8, "KILL": 9, "USR1": 10,
-    "SEGV": 11, "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15, "STKFLT": 16, "CHLD": 17, "CLD": 17, "CONT": 18,
-    "STOP": 19, "TSTP": 20, "TTIN": 21, "TTOU": 22, "URG": 23, "XCPU": 24, "XFSZ": 25, "VTALRM": 26, "PROF": 27,
-    "WINCH": 28, "IO": 29, "POLL": 29, "PWR": 30, "SYS": 31,
-  ]
-  /// `9`, `KILL`, `SIGKILL`, `kill`; nil for anything else.
-  static func number(_ text: String) -> Int? {
-    if let number = Int(text) { return (0...64).contains(number) ? number : nil }
-    let upper = text.uppercased()
-    return names[upper.hasPrefix("SIG") ? String(upper.dropFirst(3)) : upper]
+    do { return try arguments.resources() } catch { throw Failure(error.message) }
   }
 }

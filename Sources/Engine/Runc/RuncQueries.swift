@@ -58,25 +58,9 @@ extension Runc {
           RFC3339.text(record.created), owner,
         ])
       }
-      return RuntimeResult(stdout: Runc.table(rows), stderr: complaints)
+      return RuntimeResult(stdout: GoText.table(rows), stderr: complaints)
     default: throw Failure("invalid format option")
     }
-  }
-
-  /// Columns of at least twelve characters, three between them.
-  private static func table(_ rows: [[String]]) -> String {
-    var widths: [Int] = []
-    for row in rows {
-      for (index, cell) in row.enumerated() {
-        if index == widths.count { widths.append(0) }
-        widths[index] = max(widths[index], cell.count + 3, 12)
-      }
-    }
-    return rows.map { row in
-      row.enumerated().map { index, cell in
-        index == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[index] - cell.count)
-      }.joined() + "\n"
-    }.joined()
   }
 
   // MARK: ps
@@ -115,7 +99,7 @@ extension Runc {
 
   func events(_ execution: Execution) async throws -> RuntimeResult {
     let record = try container(execution)
-    guard let interval = Runc.duration(execution.arguments["interval"] ?? "5s"), interval > 0 else {
+    guard let interval = GoText.nanoseconds(execution.arguments["interval"] ?? "5s"), interval > 0 else {
       throw Failure("duration interval must be greater than 0")
     }
     guard status(record, as: execution.pid) != .stopped else {
@@ -138,22 +122,6 @@ extension Runc {
     let path = cgroups.unified ?? cgroups.path(of: "memory") ?? cgroups.members
     guard let data = kernel.statistics(cgroup: path) else { throw Failure("unable to get container cgroup stats") }
     return JSON.object(["type": "stats", "id": .string(record.id), "data": data]).text + "\n"
-  }
-
-  /// A duration as Go writes it: `5s`, `100ms`, `1m30s`; nanoseconds, nil when malformed.
-  static func duration(_ text: String) -> UInt64? {
-    let units: [String: Double] = ["ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "m": 6e10, "h": 3.6e12]
-    var rest = Substring(text)
-    var total = 0.0
-    while !rest.isEmpty {
-      let number = rest.prefix { ("0"..."9").contains($0) || $0 == "." }
-      rest = rest.dropFirst(number.count)
-      let unit = rest.prefix { !("0"..."9").contains($0) && $0 != "." }
-      rest = rest.dropFirst(unit.count)
-      guard let value = Double(number), let factor = units[String(unit)] else { return nil }
-      total += value * factor
-    }
-    return total < 9e18 ? UInt64(total) : nil
   }
 
   // MARK: spec and features
@@ -184,73 +152,5 @@ extension Runc {
       features.annotations = ["run.oci.crun.version": "1.29.1"]
     }
     return RuntimeResult(stdout: features.json.pretty() + "\n")
-  }
-}
-
-/// What `spec` writes: a bundle to begin with.
-enum ExampleSpec {
-  static func json(rootless: Bool, unified: Bool, uid: UInt32) -> JSON {
-    let capabilities: JSON = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
-    let process: JSON = [
-      "terminal": true, "user": ["uid": 0, "gid": 0], "args": ["sh"],
-      "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"], "cwd": "/",
-      "capabilities": ["bounding": capabilities, "effective": capabilities, "permitted": capabilities],
-      "rlimits": [["type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024]], "noNewPrivileges": true,
-    ]
-    var linux: JSONObject = [:]
-    if rootless {
-      linux["uidMappings"] = [["containerID": 0, "hostID": JSON(uid), "size": 1]]
-      linux["gidMappings"] = [["containerID": 0, "hostID": JSON(uid), "size": 1]]
-    } else {
-      linux["resources"] = ["devices": [["allow": false, "access": "rwm"]]]
-    }
-    var namespaces = ["pid", rootless ? nil : "network", "ipc", "uts", "mount", unified ? "cgroup" : nil].compactMap {
-      $0
-    }
-    if rootless { namespaces.append("user") }
-    linux["namespaces"] = .array(namespaces.map { ["type": .string($0)] })
-    linux["maskedPaths"] = [
-      "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-      "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi",
-    ]
-    linux["readonlyPaths"] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
-    return [
-      "ociVersion": .string(RuntimeSpec.version), "process": process, "root": ["path": "rootfs", "readonly": true],
-      "hostname": "runc", "mounts": mounts(rootless), "linux": .object(linux),
-    ]
-  }
-
-  private static func mounts(_ rootless: Bool) -> JSON {
-    var pts: [JSON] = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]
-    if !rootless { pts.append("gid=5") }
-    let sys: JSON =
-      rootless
-      ? [
-        "destination": "/sys", "type": "none", "source": "/sys",
-        "options": ["rbind", "nosuid", "noexec", "nodev", "ro"],
-      ]
-      : [
-        "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"],
-      ]
-    return [
-      ["destination": "/proc", "type": "proc", "source": "proc"],
-      [
-        "destination": "/dev", "type": "tmpfs", "source": "tmpfs",
-        "options": ["nosuid", "strictatime", "mode=755", "size=65536k"],
-      ],
-      ["destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": .array(pts)],
-      [
-        "destination": "/dev/shm", "type": "tmpfs", "source": "shm",
-        "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
-      ],
-      [
-        "destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid", "noexec", "nodev"],
-      ],
-      sys,
-      [
-        "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
-        "options": ["nosuid", "noexec", "nodev", "relatime", "ro"],
-      ],
-    ]
   }
 }

@@ -177,7 +177,7 @@ struct RuncFailureTests {
     #expect(
       try await fixture.run("kill", ["a", "b", "c"]).stderr == "runc: \"kill\" requires a maximum of 2 argument(s)\n")
     #expect(try await fixture.run("create", ["--nosuch", "c1"]).stderr == "flag provided but not defined: -nosuch\n")
-    #expect(try await fixture.run("create", ["c1", "--bundle"]).stderr == "flag needs an argument: --bundle\n")
+    #expect(try await fixture.run("create", ["c1", "--bundle"]).stderr == "flag needs an argument: -bundle\n")
     #expect(
       try await fixture.run("list", [], global: ["--root", "/"]).stderr
         == "Option --root argument should not be set to /\n")
