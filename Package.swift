@@ -62,7 +62,7 @@ let package = Package(
       name: "LinuxKernel",
       dependencies: ["CLinux", "CSeccomp", "CCap", "JSONTree", "OCISpec", "Runtime"]),
     // The verbs of the OCI runtime on Linux: processes that perform a plan, state, console, hooks, log.
-    .target(name: "DrydockRunc", dependencies: ["CLinux", "JSONTree", "OCISpec", "Runtime", "LinuxKernel"]),
+    .target(name: "DrydockRunc", dependencies: ["CLinux", "CSeccomp", "JSONTree", "OCISpec", "Runtime", "LinuxKernel"]),
     .executableTarget(name: "drydock-runc", dependencies: ["DrydockRunc"]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive"]),

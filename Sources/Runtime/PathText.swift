@@ -1,8 +1,8 @@
 /// Paths as text. Only for paths whose components nobody else can exchange meanwhile: cgroups, the state directory,
 /// names to compare. What lies in a container's root is resolved by the kernel (`KernelPath`).
-enum PathText {
+public enum PathText {
   /// Go's path.Clean: no empty components, no `.`, `..` resolved by text; `/` cannot be left.
-  static func clean(_ path: String) -> String {
+  public static func clean(_ path: String) -> String {
     let utf8 = path.utf8
     if isClean(utf8) { return path }
     let absolute = utf8.first == UInt8(ascii: "/")
@@ -20,7 +20,7 @@ enum PathText {
   }
 
   /// `clean` of a path that begins at the root, whether it says so or not.
-  static func rooted(_ path: String) -> String {
+  public static func rooted(_ path: String) -> String {
     clean(path.utf8.first == UInt8(ascii: "/") ? path : "/" + path)
   }
 
@@ -41,14 +41,14 @@ enum PathText {
   }
 
   /// A relative path cannot leave its root: `../../x` is `x`. Absolute ones are cleaned.
-  static func confined(_ path: String) -> String {
+  public static func confined(_ path: String) -> String {
     if path.isEmpty { return "" }
     if path.utf8.first == UInt8(ascii: "/") { return clean(path) }
     return String(clean("/" + path).dropFirst())
   }
 
   /// The folders above an absolute, clean path, from the top: `/a`, `/a/b` for `/a/b/c`.
-  static func parents(_ path: String) -> [String] {
+  public static func parents(_ path: String) -> [String] {
     var parents: [String] = []
     var index = path.utf8.startIndex
     let utf8 = path.utf8
@@ -62,12 +62,12 @@ enum PathText {
   }
 
   /// The folder above an absolute, clean path.
-  static func parent(_ path: String) -> String {
+  public static func parent(_ path: String) -> String {
     guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash > path.utf8.startIndex else { return "/" }
     return String(path[..<slash])
   }
 
-  static func join(_ folder: String, _ name: String) -> String {
+  public static func join(_ folder: String, _ name: String) -> String {
     if folder.isEmpty || name.isEmpty { return folder + name }
     let slashes = (folder.utf8.last == UInt8(ascii: "/"), name.utf8.first == UInt8(ascii: "/"))
     switch slashes {

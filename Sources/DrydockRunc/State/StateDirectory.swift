@@ -11,11 +11,11 @@ struct StateRoot: Sendable {
 
   /// `/run/drydock-runc` for root, `$XDG_RUNTIME_DIR/drydock-runc` for others and for who is root only in a user
   /// namespace of his own.
-  static func standard(rootless: Bool) -> StateRoot {
-    if rootless, let folder = getenv("XDG_RUNTIME_DIR").map({ String(cString: $0) }),
-      folder.utf8.first == UInt8(ascii: "/")
+  static func standard() -> StateRoot {
+    if let folder = getenv("XDG_RUNTIME_DIR").map({ String(cString: $0) }), folder.utf8.first == UInt8(ascii: "/"),
+      Caller.isRootless
     {
-      return StateRoot(folder + "/drydock-runc")
+      return StateRoot(PathText.clean(folder) + "/drydock-runc")
     }
     return StateRoot("/run/drydock-runc")
   }
@@ -122,7 +122,7 @@ struct StateDirectory: Sendable {
       switch Errno.last.code {
       case EWOULDBLOCK: return false
       case EINTR: continue
-      case let code: throw Failure("lock \(path): \(Errno.of(code))")
+      case let code: throw Failure("lock \(path): \(Errno(number: code))")
       }
     }
     var info = stat()

@@ -21,28 +21,5 @@ struct Failure: Error, Hashable, CustomStringConvertible {
 
 extension Runtime.Errno {
   /// What `errno` of this thread says.
-  static var last: Runtime.Errno { of(Glibc.errno) }
-
-  /// The error of a number, in strerror(3)'s words and runc's lower case.
-  static func of(_ code: Int32) -> Runtime.Errno {
-    let known: Runtime.Errno? =
-      switch code {
-      case Glibc.ENOENT: .ENOENT
-      case Glibc.EEXIST: .EEXIST
-      case Glibc.EACCES: .EACCES
-      case Glibc.EPERM: .EPERM
-      case Glibc.ENOTDIR: .ENOTDIR
-      case Glibc.ELOOP: .ELOOP
-      case Glibc.ESRCH: .ESRCH
-      case Glibc.EINVAL: .EINVAL
-      case Glibc.EBUSY: .EBUSY
-      case Glibc.ENOTEMPTY: .ENOTEMPTY
-      case Glibc.EROFS: .EROFS
-      case Glibc.ENODEV: .ENODEV
-      default: nil
-      }
-    if let known { return known }
-    let text = strerror(code).map { String(cString: $0) } ?? "error \(code)"
-    return Runtime.Errno(code, "errno \(code)", text.prefix(1).lowercased() + text.dropFirst())
-  }
+  static var last: Runtime.Errno { Runtime.Errno(number: Glibc.errno) }
 }

@@ -21,6 +21,7 @@ struct RuncArguments {
     (root, isRootGiven) = (given ?? flavour.defaultRoot, given != nil)
     (log, systemdCgroup) = (line.global("log") ?? "", line.hasGlobal("systemd-cgroup"))
     logsJSON = try line.logsJSON()
+    if let misuse = line.misuse { throw misuse }
   }
 
   /// What is no flag, in order.
@@ -32,7 +33,7 @@ struct RuncArguments {
   /// Whether a switch is on.
   func has(_ name: String) -> Bool { line.has(name) }
   /// Refuses another number of operands than the verb has, as runc does.
-  func checkOperands() throws(Misuse) { try line.checkOperands() }
+  func checkOperands() throws(Misuse) { try line.check() }
   /// The limits that `update`'s flags name.
   func resources() throws(PlanError) -> RuntimeSpec.Resources { try line.resources() }
 }

@@ -12,6 +12,8 @@ public struct RuntimeArguments: Sendable {
   public private(set) var wantsHelp = false
   /// `--version` was given before the verb.
   public private(set) var wantsVersion = false
+  /// What is wrong with the verb's flags. Global flags are known all the same: they say where to log it.
+  public private(set) var misuse: Misuse?
   /// `runc`: for messages.
   public let program: String
 
@@ -32,7 +34,7 @@ public struct RuntimeArguments: Sendable {
     let rest = try readGlobals(arguments[...])
     guard let verb = rest.first else { return }
     self.verb = verb
-    try readArguments(rest.dropFirst())
+    readArguments(rest.dropFirst())
   }
 
   /// The same in parts. A verb that nobody knows is not refused here: all that follows it are operands.
@@ -43,7 +45,7 @@ public struct RuntimeArguments: Sendable {
     let rest = try readGlobals(globals[...])
     guard rest.isEmpty else { throw Misuse(message: "No help topic for '\(rest.first ?? "")'") }
     self.verb = verb
-    if !verb.hasPrefix("-") { try readArguments(arguments[...]) }
+    if !verb.hasPrefix("-") { readArguments(arguments[...]) }
   }
 
   private init(program: String) { self.program = program }
@@ -64,19 +66,19 @@ public struct RuntimeArguments: Sendable {
     }
   }
 
-  private mutating func readArguments(_ arguments: ArraySlice<String>) throws(Misuse) {
+  private mutating func readArguments(_ arguments: ArraySlice<String>) {
     guard let grammar = RuntimeGrammar.verb(verb) else {
       operands = Array(arguments)
       return
     }
     do {
       let flags = grammar.flags
-      let ordered = grammar.endsAtOperand ? arguments : RuntimeArguments.flagsFirst(arguments, flags)[...]
+      let ordered = grammar.endsAtOperand ? arguments : try RuntimeArguments.flagsFirst(arguments, flags)[...]
       let (found, rest) = try RuntimeArguments.read(ordered, flags)
       (values, operands) = (found, Array(rest))
       wantsHelp = wantsHelp || isOn("help", in: found)
     } catch {
-      throw Misuse(
+      misuse = Misuse(
         message: error.message,
         usage: "Incorrect Usage: \(error.message)\n\n" + RuntimeUsage.text(of: grammar, program: program))
     }
@@ -123,7 +125,9 @@ public struct RuntimeArguments: Sendable {
   }
 
   /// The known flags with their values first, and all else after them in its order.
-  private static func flagsFirst(_ arguments: ArraySlice<String>, _ flags: [RuntimeFlag]) -> [String] {
+  private static func flagsFirst(
+    _ arguments: ArraySlice<String>, _ flags: [RuntimeFlag]
+  ) throws(Misuse) -> [String] {
     var (ordered, others): ([String], [String]) = ([], [])
     var rest = arguments
     while let argument = rest.first {
@@ -139,7 +143,8 @@ public struct RuntimeArguments: Sendable {
         continue
       }
       ordered.append(argument)
-      if flag.kind != .toggle, inline == nil, let value = rest.first {
+      if flag.kind != .toggle, inline == nil {
+        guard let value = rest.first else { throw Misuse(message: "flag needs an argument: -\(name)") }
         ordered.append(value)
         rest = rest.dropFirst()
       }
@@ -219,8 +224,9 @@ public struct RuntimeArguments: Sendable {
     return value
   }
 
-  /// Refuses another number of operands than the verb has.
-  public func checkOperands() throws(Misuse) {
+  /// Refuses flags that the verb does not have, and another number of operands.
+  public func check() throws(Misuse) {
+    if let misuse { throw misuse }
     guard let grammar = RuntimeGrammar.verb(verb), !grammar.operands.contains(operands.count) else { return }
     let range = grammar.operands
     let rule =
