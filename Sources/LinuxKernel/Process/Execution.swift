@@ -48,3 +48,61 @@ extension LinuxKernel {
   /// prctl(2) PR_SET_CHILD_SUBREAPER: orphans below this process become its children.
   public static func becomeSubreaper() { _ = clinux_call(Int(SYS_prctl), 36, 1, 0, 0, 0, 0) }
 }
+
+extension LinuxKernel {
+  /// prctl(2) PR_SET_PDEATHSIG: the process is killed when its parent ends.
+  public static func dieWithParent(_ does: Bool) {
+    _ = clinux_call(Int(SYS_prctl), 1, does ? Int(SIGKILL) : 0, 0, 0, 0, 0)
+  }
+
+  /// ioctl(2) TIOCSCTTY: stdin becomes the session's controlling terminal.
+  public static func takeControllingTerminal() throws(Errno) {
+    try system(SYS_ioctl, 0, 0x540e, 0)
+  }
+
+  /// Whether the calling process may execute a file, by its effective ids (faccessat2(2) AT_EACCESS): ENOENT, EACCES,
+  /// EISDIR for a folder, EACCES for what is no regular file.
+  public static func checkExecutable(_ path: String) throws(Errno) {
+    if path.utf8.contains(0) { throw .EINVAL }
+    var status = stat()
+    if stat(path, &status) != 0 { throw Errno(number: errno) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw .EISDIR
+    default: throw .EACCES
+    }
+    if faccessat(AT_FDCWD, path, X_OK, 0x200) != 0 { throw Errno(number: errno) }
+  }
+
+  /// stdin, stdout and stderr belong to the user that the process is to become, so that it can open them again by
+  /// `/dev/stdout` and the like. /dev/null stays as it is. What cannot be given away is not.
+  public static func giveStdio(to uid: UInt32) {
+    for descriptor: Int32 in 0...2 {
+      var status = stat()
+      guard fstat(descriptor, &status) == 0, status.st_uid != uid else { continue }
+      if status.st_mode & S_IFMT == S_IFCHR, status.st_rdev == 0x103 { continue }
+      _ = fchown(descriptor, uid, status.st_gid)
+    }
+  }
+
+  /// A regular file's bytes, at most `limit`, in a tree that somebody else has filled: never waits for a FIFO or a
+  /// device. Nil when it cannot be read.
+  public static func regularContents(of path: String, limit: Int) -> [UInt8]? {
+    guard let file = open(file: path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) else { return nil }
+    defer { _ = Glibc.close(file) }
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= limit else { return nil }
+    let size = Int(status.st_size)
+    var failed = false
+    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      while count < size {
+        let result = Glibc.read(file, buffer.baseAddress.map { $0 + count }, size - count)
+        if result < 0, errno == EINTR { continue }
+        if result < 0 { failed = true }
+        if result <= 0 { break }
+        count += result
+      }
+    }
+    return failed ? nil : bytes
+  }
+}

@@ -33,3 +33,11 @@ extension LinuxKernel {
     }
   }
 }
+
+extension LinuxKernel {
+  /// The permission bits of what is at a path, links followed within its root; nil when nothing is.
+  public func mode(of path: KernelPath) -> UInt32? {
+    guard let file = try? open(path, Linux.oPath), let status = try? status(of: file.raw) else { return nil }
+    return status.st_mode & 0o7777
+  }
+}

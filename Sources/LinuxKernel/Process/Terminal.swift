@@ -167,3 +167,24 @@ extension LinuxKernel {
     }
   }
 }
+
+extension LinuxKernel {
+  /// The terminal is bound to `path` by its descriptor (CVE-2025-52565): what is mounted is what was opened, and what it
+  /// is mounted on is a file (made when missing), never what a link leads to (ELOOP).
+  public func bindTerminal(_ terminal: Terminal, to path: KernelPath) throws(Errno) {
+    do throws(Errno) { try createFile(path, 0o600) } catch { if error != .EEXIST { throw error } }
+    let target = try open(path, Linux.oPath | O_NOFOLLOW)
+    let kind = FileKind(mode: try status(of: target.raw).st_mode)
+    if kind == .link { throw .ELOOP }
+    if kind == .directory { throw .EISDIR }
+    let tree = Descriptor(
+      Int32(
+        try withEmptyPath { (empty) throws(Errno) in
+          try system(SYS_open_tree, Int(terminal.far), empty, Linux.atEmptyPath | 1 | Int(O_CLOEXEC))
+        }))
+    try withEmptyPath { (empty) throws(Errno) in
+      // MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
+      try system(SYS_move_mount, Int(tree.raw), empty, Int(target.raw), empty, 0x4 | 0x40)
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import LinuxKernel
+import OCISpec
+import Runtime
+
+/// What the performer of a plan must know besides the plan.
+struct PerformanceSetting {
+  /// The container's state for hooks and seccomp agents; status and pid are filled in.
+  var state: RuntimeSpec.State
+  /// The environment that the program is to get, and whom it runs as: HOME is looked up for it.
+  var environment: [String] = []
+  var uid: UInt32 = 0
+  /// The first descriptor that the program does not get: 3 and `--preserve-fds`.
+  var firstClosed = 3
+  /// The notes on a container that is being created.
+  var notes: ContainerNotes?
+  /// What the container's process does after `start`.
+  var afterFIFO: Plan?
+  /// Receives the terminal's near end; nil: it is kept for this process (`Performance.terminal`).
+  var console: ConsoleSocket?
+  /// The process that `kill` means, by a descriptor that cannot mean another.
+  var target: ChildProcess?
+  /// Signals that end the work: those of who waits in the foreground.
+  var signals: SignalQueue?
+  /// Records every call (`--trace-fd`).
+  var trace: CallTrace?
+
+  init(state: RuntimeSpec.State) { self.state = state }
+}
+
+/// `state.json` while a container comes into being. Steps of a plan that mean the runtime's own notes are performed
+/// here.
+final class ContainerNotes {
+  let root: StateRoot
+  let config: [UInt8]
+  private(set) var record: ContainerRecord
+  private(set) var directory: StateDirectory?
+
+  init(_ root: StateRoot, _ record: ContainerRecord, config: [UInt8]) {
+    (self.root, self.record, self.config) = (root, record, config)
+  }
+
+  /// Makes the container's folder and locks it.
+  func make() throws(Failure) {
+    let directory = try root.create(record.id)
+    self.directory = directory
+    try directory.saveConfig(config)
+  }
+
+  /// Writes `state.json`: without a process, then with it.
+  func save(pid: Int) throws(Failure) {
+    guard let directory else { throw .notExist }
+    if pid > 0, record.initProcess.pid == 0 {
+      guard let identity = ProcessIdentity(pid: pid) else { throw Failure("process \(pid) is gone") }
+      record.initProcess = identity
+    }
+    try directory.save(record)
+  }
+
+  /// Says that the container is there.
+  func finish() throws(Failure) {
+    record.progress = .created
+    try directory?.save(record)
+  }
+
+  /// In a child: neither the lock nor the folder is its business.
+  func closeInChild() { directory?.close() }
+}
