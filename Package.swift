@@ -14,6 +14,11 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     // Front matter of the lessons.
     .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    // Requests to registries (real mode only).
+    .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+    // Of which async-http-client is made: event loops, TLS.
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
   ],
   targets: [
     // JSON as a tree: fast writer, strict parser, Codable bridge; no Foundation.
@@ -64,6 +69,16 @@ let package = Package(
     // The verbs of the OCI runtime on Linux: processes that perform a plan, state, console, hooks, log.
     .target(name: "DrydockRunc", dependencies: ["CLinux", "CSeccomp", "JSONTree", "OCISpec", "Runtime", "LinuxKernel"]),
     .executableTarget(name: "drydock-runc", dependencies: ["DrydockRunc"]),
+    // Real mode's host: clocks and randomness.
+    .target(name: "LinuxHost", dependencies: ["Seams"]),
+    // The distribution API's real end: HTTP to registries, TLS, proxies.
+    .target(
+      name: "Registry",
+      dependencies: [
+        "Seams", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive"]),
     .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
@@ -76,6 +91,13 @@ let package = Package(
       name: "ClientTests", dependencies: ["Client", "Archive", "JSONTree", "OCISpec", "Seams"], exclude: ["Fixtures"]),
     .testTarget(name: "TeachingTests", dependencies: ["Teaching"]),
     .testTarget(name: "ShellTests", dependencies: ["Shell"]),
+    .testTarget(
+      name: "RegistryTests",
+      dependencies: [
+        "Registry", "LinuxHost", "Engine", "OCISpec", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     // Containers by the real drydock-runc: needs root, bundles of its own making, and the genuine neighbours.
     .testTarget(name: "DrydockRuncTests", dependencies: ["DrydockRunc"]),
