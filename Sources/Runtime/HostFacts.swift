@@ -45,6 +45,11 @@ public struct CgroupLayout: Sendable, Hashable {
   public var controllers: [String]
   /// The runtime's own cgroup, to which a relative `cgroupsPath` belongs: `/system.slice/docker.service`.
   public var own: String
+  /// v1: where the own cgroup is another in some hierarchies, by their folder names. Empty: `own` everywhere.
+  public var owns: [String: String] = [:]
+
+  /// The runtime's own cgroup in a hierarchy.
+  public func own(in hierarchy: String) -> String { owns[hierarchy] ?? own }
 
   public init(
     _ version: Version, mountPoint: String = "/sys/fs/cgroup", hierarchies: [String]? = nil,

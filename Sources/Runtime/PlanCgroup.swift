@@ -6,12 +6,16 @@ public struct CgroupPaths: Sendable, Hashable {
   public var layout: CgroupLayout
   /// The cgroup within its hierarchies: `/docker/0123…`.
   public var inner: String
+  /// v1: the path below the runtime's own cgroup, which can be another in each hierarchy; nil when `inner` counts
+  /// everywhere.
+  public var relative: String?
 
-  public init(layout: CgroupLayout, inner: String) { (self.layout, self.inner) = (layout, inner) }
+  public init(layout: CgroupLayout, inner: String, relative: String? = nil) {
+    (self.layout, self.inner, self.relative) = (layout, inner, relative)
+  }
 
   /// From `cgroupsPath` of config.json. Absolute: below the hierarchies' roots. Relative: below the runtime's own
-  /// cgroup
-  /// (v1) or beside it (v2). Empty: named after the container.
+  /// cgroup (v1) or beside it (v2). Empty: named after the container.
   init(_ cgroupsPath: String, id: String, layout: CgroupLayout, systemd: Bool) throws(PlanError) {
     self.layout = layout
     if systemd {
@@ -25,6 +29,7 @@ public struct CgroupPaths: Sendable, Hashable {
     } else {
       let own = layout.version == .unified ? PathText.parent(layout.own) : layout.own
       inner = PathText.join(own, path)
+      if layout.version != .unified, !layout.owns.isEmpty { relative = path }
     }
     if inner.utf8.first != UInt8(ascii: "/") { inner = "/" + inner }
   }
@@ -42,18 +47,25 @@ public struct CgroupPaths: Sendable, Hashable {
     return "\(folders)/\(prefix.isEmpty ? name : "\(prefix)-\(name)").scope"
   }
 
+  /// The folder in a hierarchy of v1 (or hybrid's `unified`), by the hierarchy's own folder.
+  public func folder(in hierarchy: String) -> String {
+    let root = PathText.join(layout.mountPoint, hierarchy)
+    guard let relative else { return PathText.join(root, inner) }
+    return PathText.join(PathText.join(root, layout.own(in: hierarchy)), relative)
+  }
+
   /// The folder in v2 (alone or hybrid); nil when there is none.
   public var unified: String? {
     switch layout.version {
     case .unified: PathText.join(layout.mountPoint, inner)
-    case .hybrid: PathText.join(layout.mountPoint, "unified" + inner)
+    case .hybrid: folder(in: "unified")
     case .v1: nil
     }
   }
 
   /// Every folder, in the order in which runc enters them.
   public var all: [String] {
-    var paths = layout.hierarchies.map { PathText.join(PathText.join(layout.mountPoint, $0), inner) }
+    var paths = layout.hierarchies.map(folder(in:))
     if let unified { paths.append(unified) }
     return paths
   }
@@ -61,7 +73,7 @@ public struct CgroupPaths: Sendable, Hashable {
   /// The folder in which a controller's files are; nil when the host does not have it.
   public func path(of controller: String) -> String? {
     if layout.version == .unified { return unified }
-    return layout.hierarchy(of: controller).map { PathText.join(PathText.join(layout.mountPoint, $0), inner) }
+    return layout.hierarchy(of: controller).map(folder(in:))
   }
 
   /// The folder whose members are the container's processes.
@@ -133,7 +145,7 @@ extension PlanBuilder {
   mutating func enterHierarchiesItself() {
     phase = .cgroup
     for hierarchy in cgroups.layout.hierarchies {
-      let path = PathText.join(PathText.join(cgroups.layout.mountPoint, hierarchy), cgroups.inner)
+      let path = cgroups.folder(in: hierarchy)
       add(
         .writeFile(path: KernelPath(path + "/tasks"), contents: "0"),
         "The first process enters its cgroup by itself, which is ten times faster, and before it has children",
@@ -148,7 +160,7 @@ extension PlanBuilder {
   private mutating func makeHierarchies(joinedBy member: Role?, _ failing: Step.Failure) {
     for hierarchy in cgroups.layout.hierarchies {
       let root = PathText.join(cgroups.layout.mountPoint, hierarchy)
-      let path = PathText.join(root, cgroups.inner)
+      let path = cgroups.folder(in: hierarchy)
       for folder in PathText.parents(path) where folder.utf8.count > root.utf8.count {
         add(
           .mkdir(path: KernelPath(folder), mode: 0o755), "The cgroups above the container's",
@@ -170,7 +182,7 @@ extension PlanBuilder {
   private mutating func inheritCpuset(_ folder: String, _ failing: Step.Failure, if condition: Step.Condition) {
     for (file, own) in [("cpuset.cpus", linux.resources?.cpu.cpus), ("cpuset.mems", linux.resources?.cpu.mems)] {
       let path = KernelPath("\(folder)/\(file)")
-      let isContainers = folder.hasSuffix(cgroups.inner)
+      let isContainers = folder == cgroups.path(of: "cpuset")
       if isContainers, let own, !own.isEmpty {
         add(
           .writeFile(path: path, contents: own), "An empty cpuset takes no process", if: condition, failing: failing)

@@ -313,7 +313,7 @@ extension PlanBuilder {
       add(
         .mkdir(path: inRoot(target), mode: 0o755), "A mount needs a folder to lie on", tolerating: .exists,
         failing: failing)
-      let source = PathText.join(PathText.join(cgroups.layout.mountPoint, hierarchy), cgroups.inner)
+      let source = cgroups.folder(in: hierarchy)
       add(
         .moveMount(
           source: source, target: inRoot(target), type: "", attributes: PlanBuilder.attributes(options.flags), data: "",

@@ -295,7 +295,7 @@ extension PlanBuilder {
         "The hierarchy, as the container's cgroup namespace shows it", failing: failing)
       return
     }
-    let source = PathText.join(PathText.join(cgroups.layout.mountPoint, hierarchy), cgroups.inner)
+    let source = cgroups.folder(in: hierarchy)
     add(
       .mount(source: source, target: inRoot(target), type: "bind", flags: ["MS_BIND", "MS_REC"], data: ""),
       "The container's own cgroup in this hierarchy", failing: failing)

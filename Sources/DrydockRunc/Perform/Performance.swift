@@ -381,7 +381,7 @@ final class Performance {
     if case .execve(let file, _, _) = plan.steps[refusal.step].call {
       message = plan.cannotExecute(program?.path ?? file, refusal.errno)
     }
-    DrydockRunc.writeError(message)
+    Log.say(message)
   }
 
   // MARK: One step

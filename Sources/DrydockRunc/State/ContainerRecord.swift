@@ -185,12 +185,31 @@ struct StateReader {
     }
     return map
   }
+  func paths(_ key: String) throws(Invalid) -> [String: String] {
+    let map = try stringMap(key)
+    guard map.values.allSatisfy({ $0.utf8.first == UInt8(ascii: "/") && StateReader.isStraight($0) }) else {
+      throw mismatch(key, "absolute paths without detours")
+    }
+    return map
+  }
+  /// Nil for null.
+  func relativePath(_ key: String) throws(Invalid) -> String? {
+    if try member(key).isNull { return nil }
+    let value = try string(key)
+    guard !value.isEmpty, value.utf8.first != UInt8(ascii: "/"), StateReader.isStraight(value) else {
+      throw mismatch(key, "a relative path without detours")
+    }
+    return value
+  }
+  private static func isStraight(_ path: String) -> Bool {
+    !path.split(separator: "/").contains { $0 == ".." || $0 == "." }
+  }
   /// An absolute path that goes straight where it leads.
   func path(_ key: String) throws(Invalid) -> String {
     let value = try string(key)
-    guard value.utf8.first == UInt8(ascii: "/"),
-      !value.split(separator: "/").contains(where: { $0 == ".." || $0 == "." })
-    else { throw mismatch(key, "an absolute path without detours") }
+    guard value.utf8.first == UInt8(ascii: "/"), StateReader.isStraight(value) else {
+      throw mismatch(key, "an absolute path without detours")
+    }
     return value
   }
 }
@@ -200,7 +219,7 @@ extension CgroupPaths {
     [
       "version": .string(layout.version.rawValue), "mount": .string(layout.mountPoint),
       "hierarchies": JSON(layout.hierarchies), "controllers": JSON(layout.controllers), "own": .string(layout.own),
-      "path": .string(inner),
+      "path": .string(inner), "owns": JSON(layout.owns), "relative": JSON(relative),
     ]
   }
 
@@ -212,10 +231,11 @@ extension CgroupPaths {
     for name in hierarchies where name.isEmpty || name == "." || name == ".." || name.utf8.contains(UInt8(ascii: "/")) {
       throw StateReader.Invalid("drydock.cgroup.hierarchies: \(JSON.string(name).text) is no hierarchy")
     }
-    let layout = CgroupLayout(
+    var layout = CgroupLayout(
       version, mountPoint: try reader.path("mount"), hierarchies: hierarchies,
       controllers: try reader.strings("controllers"), own: try reader.path("own"))
-    self.init(layout: layout, inner: try reader.path("path"))
+    layout.owns = try reader.paths("owns")
+    self.init(layout: layout, inner: try reader.path("path"), relative: try reader.relativePath("relative"))
     guard inner != "/" else { throw StateReader.Invalid("drydock.cgroup.path: the root cgroup is nobody's") }
   }
 }
