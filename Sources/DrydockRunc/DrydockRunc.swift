@@ -25,6 +25,12 @@ public enum DrydockRunc {
   /// Each verb is a function of its own, `(Invocation) throws(Failure) -> exit status`.
   static func perform(_ invocation: Invocation) throws(Failure) -> Int32 {
     switch invocation.verb {
+    case "create": try create(invocation)
+    case "start": try start(invocation)
+    case "run": try run(invocation)
+    case "exec": try exec(invocation)
+    case "kill": try kill(invocation)
+    case "delete": try delete(invocation)
     case "state": try state(invocation)
     case "list": try list(invocation)
     case "checkpoint", "restore": throw Failure("\(invocation.verb): CRIU is not supported")

@@ -77,3 +77,7 @@ static inline int clinux_try_lock(uint32_t *lock) {
   return __atomic_compare_exchange_n(lock, &open, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 static inline void clinux_unlock(uint32_t *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
+
+/// environ(7).
+extern char **environ;
+static inline char **clinux_environment(void) { return environ; }

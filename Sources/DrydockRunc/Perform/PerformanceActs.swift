@@ -74,7 +74,11 @@ extension Performance {
         return 0
       }
     case .rmdir(let path) where step.phase == .cleanup:
-      guard setting.notes == nil, CgroupRemoval.isCgroup(path.path) else { break }
+      if let directory = setting.directory, path.path == directory.path {
+        try noting { () throws(Failure) in try directory.remove() }
+        return 0
+      }
+      guard CgroupRemoval.isCgroup(path.path) else { break }
       return try refusing { () throws(Errno) in
         try CgroupRemoval.remove(path.path)
         return 0
@@ -168,6 +172,11 @@ extension Performance {
     }
     hook.input = Array(state.json.text.utf8)
     do { try hook.run() } catch {
+      // The container lives, or is gone, whatever these say (runtime.md, "Lifecycle").
+      if ["poststart", "poststop"].contains(stage) {
+        setting.log.warn(plan.message(index, hook: error.message))
+        return
+      }
       switch error {
       case .notExecuted(let errno): throw .refused(errno)
       default: throw .said(.EIO, plan.message(index, hook: error.message))

@@ -19,6 +19,10 @@ struct PerformanceSetting {
   var console: ConsoleSocket?
   /// The process that `kill` means, by a descriptor that cannot mean another.
   var target: ChildProcess?
+  /// The folder that `delete` removes.
+  var directory: StateDirectory?
+  /// What is said of a hook that may fail.
+  var log = Log.standard
   /// Signals that end the work: those of who waits in the foreground.
   var signals: SignalQueue?
   /// Records every call (`--trace-fd`).

@@ -63,12 +63,11 @@ public struct ChildProcess: Sendable, Hashable {
 
   public func close() { if descriptor >= 0 { _ = Glibc.close(descriptor) } }
 
-  /// Any child that has ended; for the reaper of orphans. Nil when nobody has.
-  public static func reap() -> (pid: Int, end: End)? {
+  /// The number of any child that has ended and is not buried (waitid(2) WNOWAIT); nil when there is none.
+  public static func nextEnded() -> Int? {
     var (code, status): (Int32, Int32) = (0, 0)
-    let pid = clinux_waitid(Int32(P_ALL.rawValue), 0, WEXITED | WNOHANG, &code, &status)
-    guard pid > 0, let end = End(code: code, status: status) else { return nil }
-    return (pid, end)
+    let pid = clinux_waitid(Int32(P_ALL.rawValue), 0, WEXITED | WNOHANG | 0x0100_0000, &code, &status)
+    return pid > 0 ? pid : nil
   }
 
   private static let byDescriptor: Int32 = 3

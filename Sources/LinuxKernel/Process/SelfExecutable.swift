@@ -11,18 +11,24 @@ extension LinuxKernel {
   /// A read-only clone of the binary's mount (open_tree, mount_setattr), mounted nowhere; without the privilege for
   /// that, a sealed copy in memory. No environment variable or argument decides about it: what the kernel says of the
   /// binary does.
-  public static func protectExecutable(_ arguments: [String], _ environment: [String]) throws(Errno) {
+  public static func protectExecutable() throws(Errno) {
     guard let file = open(file: "/proc/self/exe", O_RDONLY | O_CLOEXEC) else { throw Errno(number: errno) }
     defer { _ = Glibc.close(file) }
     if isReadOnly(file) || isSealed(file) { return }
     if let tree = readOnlyClone() {
-      let error = execute("", arguments, environment, file: tree)
+      _ = executeAgain(tree)
       _ = Glibc.close(tree)
-      // A filter may not know execveat; a copy would fare no better.
-      if error == .ENOSYS { throw error }
     }
-    let copy = try sealedCopy(of: file)
-    throw execute("", arguments, environment, file: copy)
+    throw executeAgain(try sealedCopy(of: file))
+  }
+
+  /// execveat(2) with this process's own arguments and environment.
+  private static func executeAgain(_ file: Int32) -> Errno {
+    var empty: CChar = 0
+    let result = clinux_call(
+      Int(SYS_execveat), Int(file), withUnsafePointer(to: &empty) { Int(bitPattern: $0) },
+      Int(bitPattern: CommandLine.unsafeArgv), Int(bitPattern: clinux_environment()), Linux.atEmptyPath, 0)
+    return Errno(number: Int32(truncatingIfNeeded: -result))
   }
 
   /// fstatvfs(3): ST_RDONLY.

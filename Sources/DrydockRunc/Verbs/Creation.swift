@@ -1,0 +1,156 @@
+import Glibc
+import LinuxKernel
+import OCISpec
+import Runtime
+
+/// A container that `create` or `run` makes, up to the sleep of its process at the FIFO.
+///
+/// Nothing is left of one that could not be made: processes, cgroups and notes go, mounts go with their namespace.
+struct Creation {
+  let notes: ContainerNotes
+  let facts: ContainerFacts
+  let process: ChildProcess
+  /// The terminal's near end, where this process keeps it.
+  let terminal: Int32?
+  let setting: PerformanceSetting
+
+  init(_ invocation: Invocation, detaches: Bool, signals: SignalQueue? = nil) throws(Failure) {
+    let started = LinuxKernel.monotonicTime()
+    let preserved = try Surroundings.preserved(invocation)
+    try Surroundings.prepare(preserved: preserved.count)
+    let id = invocation.id
+    if id.isEmpty { throw .emptyID }
+    guard ContainerID.isValid(id) else { throw .invalidID }
+    let bundle = try invocation.bundle()
+    var (bytes, config) = try BundleConfig.read(bundle)
+    config.process?.env += preserved.environment
+    let console = try invocation.consoleSocket(terminal: config.process?.terminal ?? false, detaches: detaches)
+    defer { console?.close() }
+    let rootless = invocation.isRootless()
+    let options = PlanOptions(
+      id: id, bundle: bundle, stateRoot: invocation.root.path, executable: "/proc/self/exe",
+      noPivot: invocation.arguments.has("no-pivot"), noNewKeyring: invocation.arguments.has("no-new-keyring"),
+      systemdCgroup: invocation.systemdCgroup, rootless: rootless, hasConsole: console != nil || !detaches)
+    let host = Host()
+    let (plan, cgroups): (Plan, CgroupPaths)
+    do {
+      plan = try Plan.create(config, options, host: host, flavour: DrydockRunc.flavour)
+      cgroups = try Plan.cgroups(config, options, host.cgroups)
+    } catch { throw Failure(error.message) }
+    let strangers = CgroupRemoval.members(of: cgroups.members).count
+    if strangers > 0 { throw Failure("container's cgroup is not empty: \(strangers) process(es) found") }
+    let facts = ContainerFacts(
+      id: id, bundle: bundle, rootfs: Plan.rootfs(config, bundle: bundle), stateDirectory: options.stateDirectory,
+      pid: 0, cgroups: cgroups, config: config, rootless: rootless)
+    guard let creator = ProcessIdentity(pid: Int(getpid())) else { throw Failure("/proc: \(Errno.ENOENT)") }
+    let record = ContainerRecord(
+      id: id, bundle: bundle, rootfs: facts.rootfs, config: config, cgroups: cgroups, creator: creator,
+      created: LinuxKernel.realTime(), owner: geteuid(), rootless: rootless)
+    let notes = ContainerNotes(invocation.root, record, config: bytes)
+    bytes = []
+    var setting = PerformanceSetting(state: record.state(.creating))
+    setting.environment = config.process?.env ?? []
+    setting.uid = config.process?.user.uid ?? 0
+    setting.firstClosed = 3 + preserved.count
+    setting.notes = notes
+    setting.afterFIFO = Plan.start(facts, flavour: DrydockRunc.flavour)
+    setting.console = console
+    setting.signals = signals
+    setting.log = invocation.log
+    setting.trace = try invocation.trace(started: started)
+    let performance = Performance(plan, setting)
+    do throws(Failure) {
+      do { try performance.run() } catch { throw Failure(error.message) }
+      guard let process = performance.process(of: .container) else { throw Failure("the plan made no process") }
+      try notes.finish()
+      if let path = invocation.arguments["pid-file"], !path.isEmpty {
+        try Surroundings.write(pid: process.pid, to: path)
+      }
+      self.process = process
+    } catch {
+      performance.destroyChildren()
+      Creation.undo(notes)
+      throw error
+    }
+    (self.notes, self.facts, terminal) = (notes, facts, performance.terminal)
+    setting.target = process
+    self.setting = setting
+  }
+
+  /// Takes away what an unfinished container has left, as far as it was made.
+  private static func undo(_ notes: ContainerNotes) {
+    // Another runtime's container of that name is not ours to touch.
+    guard let directory = notes.directory else { return }
+    for path in notes.record.cgroups.all { try? CgroupRemoval.remove(path) }
+    try? directory.remove()
+  }
+}
+
+extension DrydockRunc {
+  /// Which way of asking the kernel the plans follow.
+  static let flavour = RuntimeFlavour.crun
+
+  /// `create`.
+  static func create(_ invocation: Invocation) throws(Failure) -> Int32 {
+    _ = try Creation(invocation, detaches: true)
+    return 0
+  }
+
+  /// `start`: lets the process go that sleeps at the FIFO.
+  static func start(_ invocation: Invocation) throws(Failure) -> Int32 {
+    let started = LinuxKernel.monotonicTime()
+    LinuxKernel.ignoreBrokenPipes()
+    let directory = try invocation.root.open(invocation.id)
+    _ = try directory.lock()
+    let record = try directory.load()
+    let status = record.status(in: directory)
+    guard status == .created, let process = record.initProcess.open() else {
+      switch status {
+      case .stopped, .created: throw Failure("cannot start a container that has stopped")
+      case .running: throw Failure("cannot start an already running container")
+      default: throw Failure("cannot start a container in the \(status.rawValue) state")
+      }
+    }
+    let facts = record.facts(try record.config(in: directory, hooks: .poststart), in: directory)
+    var setting = PerformanceSetting(state: record.state(.created))
+    setting.target = process
+    setting.log = invocation.log
+    setting.trace = try invocation.trace(started: started)
+    try letGo(facts, setting)
+    return 0
+  }
+
+  /// The runtime's part of `start`.
+  static func letGo(_ facts: ContainerFacts, _ setting: PerformanceSetting) throws(Failure) {
+    do { try Performance(Plan.start(facts, flavour: flavour), setting).runAlone() } catch {
+      if error.errno == .EAGAIN { throw Failure("cannot start a container that has stopped") }
+      throw Failure(error.message)
+    }
+  }
+}
+
+extension ContainerRecord {
+  /// The configuration, as far as a verb needs it that does not make processes: whole when it may hold hooks of a
+  /// stage, and else without being parsed.
+  func config(in directory: StateDirectory, hooks stage: RuntimeSpec.HookStage) throws(Failure) -> RuntimeSpec.Config {
+    let bytes = try directory.configBytes()
+    if contains(bytes, stage.rawValue) { return try directory.config() }
+    var config = RuntimeSpec.Config(ociVersion: ociVersion, annotations: annotations)
+    var linux = RuntimeSpec.Linux()
+    linux.namespaces = namespaces.filter { $0 != .pid || hasOwnPIDs }.map { RuntimeSpec.Namespace($0) }
+    config.linux = linux
+    return config
+  }
+
+  /// Whether the bytes hold a word; when in doubt they do.
+  private func contains(_ bytes: [UInt8], _ word: String) -> Bool {
+    let word = Array(word.utf8)
+    return bytes.withUnsafeBufferPointer { bytes in
+      guard bytes.count >= word.count else { return false }
+      for start in 0...(bytes.count - word.count) where bytes[start] == word[0] {
+        if (1..<word.count).allSatisfy({ bytes[start + $0] == word[$0] }) { return true }
+      }
+      return false
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import Glibc
+import LinuxKernel
+import OCISpec
+import Runtime
+
+extension DrydockRunc {
+  /// `exec`: another process in a container.
+  static func exec(_ invocation: Invocation) throws(Failure) -> Int32 {
+    let started = LinuxKernel.monotonicTime()
+    let preserved = try Surroundings.preserved(invocation)
+    try Surroundings.prepare(preserved: preserved.count)
+    let (directory, record) = try invocation.container()
+    switch record.status(in: directory) {
+    case .stopped, .creating: throw Failure("cannot exec in a stopped container")
+    case .paused where !invocation.arguments.has("ignore-paused"):
+      throw Failure("cannot exec in a paused container (use --ignore-paused to override)")
+    default: break
+    }
+    guard let target = record.initProcess.open() else { throw Failure("cannot exec in a stopped container") }
+    let config = try directory.config()
+    var process = try ExecProcess.process(invocation, config)
+    process.env += preserved.environment
+    let detaches = invocation.arguments.has("detach")
+    let console = try invocation.consoleSocket(terminal: process.terminal, detaches: detaches)
+    defer { console?.close() }
+    var foreground: Foreground?
+    if !detaches { foreground = try Foreground(adopts: !invocation.arguments.has("no-subreaper")) }
+    let options = PlanOptions(
+      id: record.id, bundle: record.bundle, stateRoot: invocation.root.path, executable: "/proc/self/exe",
+      rootless: record.rootless, hasConsole: console != nil || !detaches)
+    let plan: Plan
+    do {
+      plan = try Plan.exec(
+        record.facts(config, in: directory), process, options, host: Host(cgroups: record.cgroups.layout),
+        flavour: flavour, subCgroup: invocation.arguments["cgroup"] ?? "")
+    } catch { throw Failure(error.message) }
+    directory.close()
+    var setting = PerformanceSetting(state: record.state(.running))
+    setting.environment = process.env
+    setting.uid = process.user.uid
+    setting.firstClosed = 3 + preserved.count
+    setting.console = console
+    setting.signals = foreground?.signals
+    setting.target = target
+    setting.log = invocation.log
+    setting.trace = try invocation.trace(started: started)
+    let performance = Performance(plan, setting)
+    do throws(Failure) {
+      do {
+        try performance.run()
+        try performance.awaitExecution(of: .exec)
+      } catch { throw Failure(error.message) }
+      guard let child = performance.process(of: .exec) else { throw Failure("the plan made no process") }
+      if let path = invocation.arguments["pid-file"], !path.isEmpty {
+        try Surroundings.write(pid: child.pid, to: path)
+      }
+      guard let foreground else { return 0 }
+      return foreground.wait(for: child, terminal: performance.terminal)
+    } catch {
+      performance.destroyChildren()
+      throw error
+    }
+  }
+}
+
+/// The process that `exec` is asked for: `process.json`, or the container's own with what the flags say.
+enum ExecProcess {
+  static func process(
+    _ invocation: Invocation, _ config: RuntimeSpec.Config
+  ) throws(Failure) -> RuntimeSpec.Process {
+    let arguments = invocation.arguments
+    if let path = arguments["process"], !path.isEmpty {
+      let bytes = try BundleConfig.read(file: path)
+      do { return try RuntimeSpec.Process(RuntimeSpec.parse(bytes)) } catch {
+        throw Failure("invalid process.json: \(error)")
+      }
+    }
+    guard var process = config.process else { throw Failure("process property must not be empty") }
+    guard arguments.operands.count > 1 else { throw Failure("exec args cannot be empty") }
+    process.args = Array(arguments.operands.dropFirst())
+    if let cwd = arguments["cwd"], !cwd.isEmpty { process.cwd = cwd }
+    if let profile = arguments["apparmor"] { process.apparmorProfile = profile }
+    if let label = arguments["process-label"] { process.selinuxLabel = label }
+    let names = arguments.all("cap")
+    if !names.isEmpty {
+      var capabilities = process.capabilities ?? RuntimeSpec.Capabilities()
+      capabilities.bounding += names
+      capabilities.effective += names
+      capabilities.permitted += names
+      // Without inheritable ones there are no ambient ones either (capabilities(7)).
+      if !capabilities.inheritable.isEmpty {
+        capabilities.inheritable += names
+        capabilities.ambient += names
+      }
+      process.capabilities = capabilities
+    }
+    process.env += arguments.all("env")
+    process.terminal = arguments.has("tty")
+    if !process.terminal { process.consoleSize = nil }
+    if arguments["no-new-privs"] != nil { process.noNewPrivileges = arguments.has("no-new-privs") }
+    if let user = arguments["user"], !user.isEmpty { try set(user, of: &process) }
+    for text in arguments.all("additional-gids") {
+      guard let gid = UInt32(text) else { throw Failure("additional-gids must be a positive number \(text)") }
+      process.user.additionalGids.append(gid)
+    }
+    return process
+  }
+
+  /// `UID` or `UID:GID`.
+  static func set(_ user: String, of process: inout RuntimeSpec.Process) throws(Failure) {
+    let parts = user.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    if parts.count == 2 {
+      guard let gid = UInt32(parts[1]) else {
+        throw Failure("bad gid: strconv.Atoi: parsing \(GoText.quoted(parts[1])): invalid syntax")
+      }
+      process.user.gid = gid
+    }
+    guard let uid = UInt32(parts[0]) else {
+      throw Failure("bad uid: strconv.Atoi: parsing \(GoText.quoted(parts[0])): invalid syntax")
+    }
+    process.user.uid = uid
+  }
+}
