@@ -33,6 +33,9 @@ public struct Attachment: Sendable, Hashable {
   public var modeOfTarget = false
   /// What is made at the target when nothing is there, with the folders on the way (mode 0755).
   public var makes = Missing.nothing
+  /// A bind mount whose mount was made by `prepareMount` of this number; `source`, `recursive` and `idMap` are then for
+  /// people to read.
+  public var prepared: Int?
   /// The target must be a folder reached without symbolic links (procfs, sysfs; CVE-2019-19921): ELOOP otherwise.
   public var ordinary = false
   /// The target may lie in procfs. Where it may not and does, Linux is not asked: EXDEV.
@@ -68,6 +71,7 @@ public struct Attachment: Sendable, Hashable {
       add("gid_map", JSON(idMap.gid.map(\.description)))
       if recursiveIDMap { add("idmap_flags", "AT_RECURSIVE") }
     }
+    if let prepared { add("prepared", JSON(prepared)) }
     if copyUp { add("tmpcopyup", true) }
     if makes != .nothing { add("makes", .string(makes.rawValue)) }
     return .object(object)

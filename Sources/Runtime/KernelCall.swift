@@ -227,6 +227,10 @@ public enum KernelCall: Sendable, Hashable {
   case enterOldRoot
   /// move_mount(2), with everything that comes before it: see `Attachment`.
   case attach(Attachment)
+  /// open_tree(2) OPEN_TREE_CLONE of a bind mount's source, and mount_setattr(2) for its id mappings, attributes and
+  /// propagation: by the runtime, before it makes the container's process, which inherits the descriptor, and which may
+  /// reach the source no more and has no right to map its ids. The mount is kept under this number.
+  case prepareMount(Int, Attachment)
   /// A path is hidden, as what it is at that moment, by one descriptor: a folder by an empty, read-only tmpfs (with
   /// `label` as its SELinux context), anything else by the host's /dev/null, which has to be the device 1:3. ENOENT
   /// when nothing is there.
@@ -301,6 +305,7 @@ public enum KernelCall: Sendable, Hashable {
     case .sendSeccompListener, .moveInterface: "sendmsg"
     case .joinNamespaces: "setns"
     case .enterOldRoot: "fchdir"
+    case .prepareMount: "open_tree"
     case .attach, .mask, .makeReadOnly, .bindTerminal: "move_mount"
     case .makeFolders: "mkdirat"
     case .checkDevice: "fstat"

@@ -96,7 +96,7 @@ extension KernelCall: JSONWritable {
     case .joinNamespaces(let pid, let kinds): ["pidfd": JSON(pid), "nstype": JSON(kinds.map(\.flag))]
     case .runHelper(let program, let arguments): ["path": .string(program), "argv": JSON(arguments)]
     case .enterOldRoot: ["fd": "the old root, opened before"]
-    case .attach(let attachment): attachment.json
+    case .attach(let attachment), .prepareMount(_, let attachment): attachment.json
     case .mask(let path, let label): at(path, name: "to", label.isEmpty ? [:] : ["context": .string(label)])
     case .makeReadOnly(let path): at(path, name: "to", ["attr_set": ["MOUNT_ATTR_RDONLY"], "flags": "AT_RECURSIVE"])
     case .bindTerminal(let path): at(path, name: "to", before: ["from": "the terminal"], [:])

@@ -70,7 +70,8 @@ extension Plan {
   private static func contextual(_ step: Step, _ errno: Errno) -> String? {
     switch step.call {
     case .chdir, .setgroups, .capset, .prctl, .dropBounding, .setresuid, .setresgid, .prlimit, .seccomp,
-      .setControllingTerminal, .other:
+      .setControllingTerminal, .other, .closeRange, .umask, .setProcessName, .joinKeyring, .schedSetattr, .ioprioSet,
+      .schedSetaffinity, .personality, .setMempolicy, .setWindowSize, .lookUp, .sendSeccompListener, .enterOldRoot:
       errno.message
     case .writeFile(let path, let contents) where step.phase == .cgroup || step.phase == .limits:
       path.path.hasSuffix("/cgroup.procs")

@@ -75,7 +75,7 @@ extension SimKernel: Kernel {
         else { throw .EPERM }
         cgroup.deviceRules = rules
       case .other, .closeRange, .joinKeyring, .schedSetattr, .ioprioSet, .schedSetaffinity, .personality,
-        .setMempolicy, .setWindowSize, .lookUp, .sendSeccompListener, .enterOldRoot:
+        .setMempolicy, .setWindowSize, .lookUp, .sendSeccompListener, .enterOldRoot, .prepareMount:
         break
       case .runHelper(let program, let arguments): try kernel.writeIDMap(program, arguments)
       case .attach, .mask, .makeReadOnly, .bindTerminal, .makeFolders, .checkDevice, .joinNamespaces, .umask,
