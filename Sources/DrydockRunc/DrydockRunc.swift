@@ -22,6 +22,9 @@ public enum DrydockRunc {
     }
   }
 
+  /// Whose way of asking the kernel the plans follow.
+  static let flavour = RuntimeFlavour.runc
+
   /// Each verb is a function of its own, `(Invocation) throws(Failure) -> exit status`.
   static func perform(_ invocation: Invocation) throws(Failure) -> Int32 {
     switch invocation.verb {
@@ -33,6 +36,14 @@ public enum DrydockRunc {
     case "delete": try delete(invocation)
     case "state": try state(invocation)
     case "list": try list(invocation)
+    case "ps": try ps(invocation)
+    case "pause": try pause(invocation)
+    case "resume": try resume(invocation)
+    case "update": try update(invocation)
+    case "events": try events(invocation)
+    case "spec": try spec(invocation)
+    case "features": try features(invocation)
+    case "plan": try plan(invocation)
     case "checkpoint", "restore": throw Failure("\(invocation.verb): CRIU is not supported")
     default: throw Failure("\(invocation.verb): not supported")
     }

@@ -24,6 +24,9 @@ public struct EncodedJSON: Sendable, Hashable {
     writer.write(value)
     bytes = writer.bytes
   }
+
+  /// A whole number in all its digits, also above what `JSON.int` holds.
+  public init(digits value: UInt64) { bytes = Array(String(value).utf8) }
 }
 
 /// The members of a JSON object, in order. Lookup is linear: objects on the wire are small.

@@ -22,6 +22,8 @@ extension RuntimeSpec {
     public var memoryPolicy: Bool
     public var idmap: Bool
     public var netDevices: Bool
+    /// The filter flags that the kernel takes, of those that are known.
+    public var seccompSupportedFlags: [String]
     public var annotations: [String: String]
     public var potentiallyUnsafeConfigAnnotations: [String]
 
@@ -37,6 +39,7 @@ extension RuntimeSpec {
       (cgroupV1, cgroupV2, systemd, systemdUser, rdma) = (true, true, false, false, true)
       (seccomp, apparmor, selinux, intelRdt) = (true, true, true, true)
       (memoryPolicy, idmap, netDevices) = (true, true, true)
+      seccompSupportedFlags = Seccomp.knownFlags
       self.annotations = annotations
       potentiallyUnsafeConfigAnnotations = ["bundle", "org.systemd.property.", "org.criu.config"]
     }
@@ -56,7 +59,7 @@ extension RuntimeSpec {
           "enabled": true, "actions": JSON(Seccomp.Action.allCases.map(\.rawValue).sorted()),
           "operators": JSON(Seccomp.Comparison.allCases.map(\.rawValue).sorted()),
           "archs": JSON(Seccomp.knownArchitectures.sorted()), "knownFlags": JSON(Seccomp.knownFlags),
-          "supportedFlags": JSON(Seccomp.knownFlags),
+          "supportedFlags": JSON(seccompSupportedFlags),
         ]
       }
       linux["apparmor"] = on(apparmor)

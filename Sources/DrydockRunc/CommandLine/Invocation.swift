@@ -1,4 +1,5 @@
 import Glibc
+import LinuxKernel
 import OCISpec
 import Runtime
 
@@ -13,7 +14,7 @@ struct Invocation: Sendable {
   /// `--systemd-cgroup`.
   let systemdCgroup: Bool
   /// `--trace-fd`; nil when calls are not traced.
-  let traceDescriptor: Int32?
+  let trace: CallTrace?
   private let rootless: Bool?
 
   static let program = "drydock-runc"
@@ -32,9 +33,11 @@ struct Invocation: Sendable {
       isRootGiven = given != nil
     } catch { throw Failure(error.message) }
     systemdCgroup = arguments.hasGlobal("systemd-cgroup")
-    let descriptor = arguments.global("trace-fd").flatMap { Int32($0) }
-    if let descriptor, fcntl(descriptor, F_GETFD) < 0 { throw Failure("trace-fd \(descriptor): \(Errno.last)") }
-    traceDescriptor = descriptor
+    trace = try arguments.global("trace-fd").map { text throws(Failure) in
+      do { return try CallTrace(Int32(text) ?? -1, start: LinuxKernel.monotonicTime()) } catch {
+        throw Failure("trace-fd \(text): \(error)")
+      }
+    }
   }
 
   /// `--bundle`, absolute, without detours; the working directory when it is not given.

@@ -12,22 +12,28 @@ extension ContainerRecord {
     if Freezer(cgroups).isFrozen { return .paused }
     return faccessat(directory.descriptor, "exec.fifo", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? .created : .running
   }
+
+  /// Every process of the container, those of cgroups within its own included, sorted; the first process alone where it
+  /// has no cgroup.
+  var members: [Int] {
+    let found = CgroupMembers.all(below: cgroups.members)
+    if found.isEmpty, initProcess.isAlive { return [initProcess.pid] }
+    return found
+  }
 }
 
-/// The freezer of a container's cgroup (cgroup-v1/freezer-subsystem.rst, cgroup-v2.rst).
-struct Freezer {
-  let paths: CgroupPaths
-  init(_ paths: CgroupPaths) { self.paths = paths }
-
-  /// The file that says and changes the state; nil where the host has no freezer.
-  var file: String? {
-    if paths.layout.version == .unified { return paths.unified.map { $0 + "/cgroup.freeze" } }
-    return paths.path(of: "freezer").map { $0 + "/freezer.state" }
-  }
-
-  /// FROZEN or on the way there. False where there is no cgroup.
-  var isFrozen: Bool {
-    guard let file, let text = HostFile.text(file) else { return false }
-    return paths.layout.version == .unified ? text.hasPrefix("1") : text.hasPrefix("FR")
+/// The processes of cgroups.
+enum CgroupMembers {
+  /// Those of a cgroup and of all below it, sorted; empty where there is none.
+  static func all(below folder: String) -> [Int] {
+    var (pids, folders): (Set<Int>, [String]) = ([], [folder])
+    while let folder = folders.popLast() {
+      guard let text = HostFile.text(folder + "/cgroup.procs") else { continue }
+      for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+        if let pid = Int(Substring(line)), pid > 0 { pids.insert(pid) }
+      }
+      folders += HostFile.folders(in: folder)
+    }
+    return pids.sorted()
   }
 }

@@ -99,6 +99,14 @@ enum HostFile {
     return names.sorted()
   }
 
+  /// The folders in a folder, links left out.
+  static func folders(in path: String) -> [String] {
+    (names(in: path) ?? []).map { "\(path)/\($0)" }.filter { path in
+      var info = stat()
+      return lstat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+    }
+  }
+
   /// What stands at a path, links followed; nil when nothing does (or it cannot be seen).
   static func kind(_ path: String) -> HostFileKind? {
     var info = stat()

@@ -34,6 +34,10 @@ struct RuncArguments {
   func has(_ name: String) -> Bool { line.has(name) }
   /// Refuses another number of operands than the verb has, as runc does.
   func checkOperands() throws(Misuse) { try line.check() }
+  /// The process that `exec`'s flags ask for.
+  func process(changing own: RuntimeSpec.Process?) throws(PlanError) -> RuntimeSpec.Process {
+    try line.process(changing: own)
+  }
   /// The limits that `update`'s flags name.
   func resources() throws(PlanError) -> RuntimeSpec.Resources { try line.resources() }
 }

@@ -188,46 +188,10 @@ extension Runc {
         throw Failure(error.description)
       } catch let error as Failure { throw error } catch { throw Failure("\(error)") }
     }
-    guard var process = record.facts.config.process else { throw Failure("process property must not be empty") }
-    guard arguments.operands.count > 1 else { throw Failure("exec args cannot be empty") }
-    process.args = Array(arguments.operands.dropFirst())
-    if let cwd = arguments["cwd"], !cwd.isEmpty { process.cwd = cwd }
-    if let profile = arguments["apparmor"] { process.apparmorProfile = profile }
-    if let label = arguments["process-label"] { process.selinuxLabel = label }
-    for name in arguments.all("cap") {
-      var capabilities = process.capabilities ?? RuntimeSpec.Capabilities()
-      capabilities.bounding.append(name)
-      capabilities.effective.append(name)
-      capabilities.permitted.append(name)
-      if !capabilities.inheritable.isEmpty { capabilities.ambient.append(name) }
-      process.capabilities = capabilities
-    }
-    process.env += arguments.all("env")
-    process.terminal = arguments.has("tty")
-    if arguments["no-new-privs"] != nil { process.noNewPrivileges = arguments.has("no-new-privs") }
-    if let user = arguments["user"], !user.isEmpty { try set(user, of: &process) }
-    for text in arguments.all("additional-gids") {
-      guard let gid = UInt32(text) else { throw Failure("additional-gids must be a positive number \(text)") }
-      process.user.additionalGids.append(gid)
-    }
-    return process
+    do { return try arguments.process(changing: record.facts.config.process) } catch { throw Failure(error.message) }
   }
 
   private func read(_ json: JSON) throws(Failure) -> RuntimeSpec.Process {
     do { return try RuntimeSpec.Process(json) } catch { throw Failure("invalid process.json: \(error)") }
-  }
-
-  private func set(_ user: String, of process: inout RuntimeSpec.Process) throws(Failure) {
-    let parts = user.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    if parts.count == 2 {
-      guard let gid = UInt32(parts[1]) else {
-        throw Failure("bad gid: strconv.Atoi: parsing \(JSON.string(parts[1]).text): invalid syntax")
-      }
-      process.user.gid = gid
-    }
-    guard let uid = UInt32(parts[0]) else {
-      throw Failure("bad uid: strconv.Atoi: parsing \(JSON.string(parts[0]).text): invalid syntax")
-    }
-    process.user.uid = uid
   }
 }

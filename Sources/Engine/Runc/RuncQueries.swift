@@ -133,7 +133,7 @@ extension Runc {
     let rootless = execution.arguments.has("rootless")
     let json = ExampleSpec.json(
       rootless: rootless, unified: layout(as: execution.pid).version == .unified,
-      uid: kernel.info(execution.pid)?.uid ?? 0)
+      uid: kernel.info(execution.pid)?.uid ?? 0, gid: kernel.info(execution.pid)?.uid ?? 0)
     do { try files.write(path, Array(json.pretty(indent: "\t").utf8), mode: 0o666) } catch {
       throw Failure("open config.json: \(error)")
     }

@@ -3,7 +3,8 @@ import OCISpec
 
 /// What `spec` writes: a bundle to begin with.
 public enum ExampleSpec {
-  public static func json(rootless: Bool, unified: Bool, uid: UInt32) -> JSON {
+  /// `unified`: the host has cgroup v2 alone. `uid`, `gid`: of the caller, who becomes root in a rootless container.
+  public static func json(rootless: Bool, unified: Bool, uid: UInt32, gid: UInt32) -> JSON {
     let capabilities: JSON = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
     let process: JSON = [
       "terminal": true, "user": ["uid": 0, "gid": 0], "args": ["sh"],
@@ -14,7 +15,7 @@ public enum ExampleSpec {
     var linux: JSONObject = [:]
     if rootless {
       linux["uidMappings"] = [["containerID": 0, "hostID": JSON(uid), "size": 1]]
-      linux["gidMappings"] = [["containerID": 0, "hostID": JSON(uid), "size": 1]]
+      linux["gidMappings"] = [["containerID": 0, "hostID": JSON(gid), "size": 1]]
     } else {
       linux["resources"] = ["devices": [["allow": false, "access": "rwm"]]]
     }
