@@ -22,9 +22,6 @@ public enum DrydockRunc {
     }
   }
 
-  /// Whose way of asking the kernel the plans follow.
-  static let flavour = RuntimeFlavour.runc
-
   /// Each verb is a function of its own, `(Invocation) throws(Failure) -> exit status`.
   static func perform(_ invocation: Invocation) throws(Failure) -> Int32 {
     switch invocation.verb {

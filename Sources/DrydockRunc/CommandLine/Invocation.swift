@@ -1,5 +1,4 @@
 import Glibc
-import LinuxKernel
 import OCISpec
 import Runtime
 
@@ -14,7 +13,7 @@ struct Invocation: Sendable {
   /// `--systemd-cgroup`.
   let systemdCgroup: Bool
   /// `--trace-fd`; nil when calls are not traced.
-  let trace: CallTrace?
+  let traceDescriptor: Int32?
   private let rootless: Bool?
 
   static let program = "drydock-runc"
@@ -33,10 +32,9 @@ struct Invocation: Sendable {
       isRootGiven = given != nil
     } catch { throw Failure(error.message) }
     systemdCgroup = arguments.hasGlobal("systemd-cgroup")
-    trace = try arguments.global("trace-fd").map { text throws(Failure) in
-      do { return try CallTrace(Int32(text) ?? -1, start: LinuxKernel.monotonicTime()) } catch {
-        throw Failure("trace-fd \(text): \(error)")
-      }
+    traceDescriptor = arguments.global("trace-fd").flatMap { Int32($0) }
+    if let traceDescriptor, fcntl(traceDescriptor, F_GETFD) < 0 {
+      throw Failure("trace-fd \(traceDescriptor): \(Errno.last)")
     }
   }
 

@@ -17,10 +17,7 @@ extension DrydockRunc {
       try say("stats", record, Statistics(cgroups: record.cgroups).json)
       return 0
     }
-    let process: ChildProcess
-    do { process = try LinuxKernel.open(pid: record.initProcess.pid) } catch { throw .notRunning }
-    // The number may have been given to another process since it was looked at.
-    guard record.initProcess.isAlive else { throw .notRunning }
+    guard let process = record.initProcess.open() else { throw .notRunning }
     let memory = try MemoryWatch(record.cgroups)
     var next = LinuxKernel.monotonicTime() &+ interval
     while true {

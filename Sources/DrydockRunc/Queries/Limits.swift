@@ -31,7 +31,7 @@ extension DrydockRunc {
   /// Performs a plan that is the runtime's alone.
   static func perform(_ plan: Plan, _ record: ContainerRecord, _ invocation: Invocation) throws(Failure) {
     var setting = PerformanceSetting(state: record.state(.running))
-    setting.trace = invocation.trace
+    setting.trace = try invocation.trace(started: LinuxKernel.monotonicTime())
     do { try Performance(plan, setting).runAlone() } catch { throw Failure(error.message) }
   }
 
