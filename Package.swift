@@ -100,7 +100,8 @@ let package = Package(
       ]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     // Containers by the real drydock-runc: needs root, bundles of its own making, and the genuine neighbours.
-    .testTarget(name: "DrydockRuncTests", dependencies: ["DrydockRunc"]),
+    .target(name: "CHarness", path: "Tests/CHarness"),
+    .testTarget(name: "DrydockRuncTests", dependencies: ["CHarness", "DrydockRunc", "JSONTree"]),
   ],
   swiftLanguageModes: [.v6]
 )
