@@ -30,6 +30,12 @@ public final class LinuxKernel: Sendable {
     var procfs: Int32 = -1 { didSet { close(oldValue) } }
     /// The root before pivot_root(".", ".").
     var oldRoot: Int32 = -1 { didSet { close(oldValue) } }
+    /// /dev/null, checked.
+    var nullDevice: Int32 = -1 { didSet { close(oldValue) } }
+    /// An empty, read-only folder with a SELinux label: what hides folders.
+    private(set) var emptyFolder: (label: String, tree: Int32)?
+    /// Copies of mounts for attachments to come; they outlive `forget`.
+    var prepared: [(attachment: Attachment, tree: Int32)] = []
     var detail: String?
     /// The filter for the call to come, and what it was made of.
     var filter: (profile: RuntimeSpec.Seccomp, filter: SeccompFilter)?
@@ -38,9 +44,14 @@ public final class LinuxKernel: Sendable {
       close(root)
       (rootPath, root) = (path, descriptor)
     }
+    mutating func set(emptyFolder folder: (label: String, tree: Int32)?) {
+      if let emptyFolder { close(emptyFolder.tree) }
+      emptyFolder = folder
+    }
     mutating func forget() {
       set(root: nil, -1)
-      (procfs, oldRoot, detail) = (-1, -1, nil)
+      set(emptyFolder: nil)
+      (procfs, oldRoot, nullDevice, detail) = (-1, -1, -1, nil)
     }
     private func close(_ descriptor: Int32) { if descriptor >= 0 { _ = Glibc.close(descriptor) } }
   }

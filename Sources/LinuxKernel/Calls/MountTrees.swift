@@ -13,6 +13,14 @@ extension LinuxKernel {
         try system(with: source) { clinux_call(Int(SYS_open_tree), Linux.atFDCWD, $0, flags, 0, 0, 0) }))
   }
 
+  /// The same of what a descriptor leads to.
+  func cloneTree(of descriptor: Int32, recursive: Bool) throws(Errno) -> Descriptor {
+    let flags = 1 | Linux.cloexec | Linux.atEmptyPath | (recursive ? Linux.atRecursive : 0)
+    return Descriptor(
+      Int32(
+        try withEmptyPath { (empty) throws(Errno) in try system(SYS_open_tree, Int(descriptor), empty, flags) }))
+  }
+
   /// fsopen(2), fsconfig(2), fsmount(2): a file system that is mounted nowhere yet.
   ///
   /// A refusal's message from the file system is kept as `detail`.

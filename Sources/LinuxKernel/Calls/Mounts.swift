@@ -27,10 +27,12 @@ extension LinuxKernel {
     } else if flags.contains(.remount) {
       try oldMount(source, place.raw, type, flags, data)
     } else {
-      try mountFileSystem(
+      try withFileSystem(
         type: type, source: source, options: flags.fileSystemOptions + LinuxKernel.options(data),
-        attributes: MountAttributes(flags), at: place.raw
-      ) { (place) throws(Errno) in try oldMount(source, place, type, flags, data) }
+        attributes: MountAttributes(flags)
+      ) { (tree) throws(Errno) in try attach(tree.raw, to: place.raw) } old: { () throws(Errno) in
+        try oldMount(source, place.raw, type, flags, data)
+      }
     }
   }
 
@@ -43,10 +45,10 @@ extension LinuxKernel {
     defer { if target.root == nil { kept.withLock { $0.set(root: nil, -1) } } }
     guard type.isEmpty else {
       let place = try openTarget(target)
-      try mountFileSystem(
-        type: type, source: source, options: LinuxKernel.options(data), attributes: attributes, at: place.raw
-      ) { (place) throws(Errno) in
-        try oldMount(source, place, type, attributes.flags, data)
+      try withFileSystem(
+        type: type, source: source, options: LinuxKernel.options(data), attributes: attributes
+      ) { (tree) throws(Errno) in try attach(tree.raw, to: place.raw) } old: { () throws(Errno) in
+        try oldMount(source, place.raw, type, attributes.flags, data)
       }
       return
     }
@@ -55,7 +57,7 @@ extension LinuxKernel {
       let namespace = try userNamespace(idMap)
       try setAttributes(tree.raw, set: .idmap, namespace: namespace.raw, recursive: recursive)
     }
-    if !attributes.isEmpty { try add(attributes, to: tree.raw) }
+    try change(tree.raw, set: attributes, clear: [], recursive: false)
     let place = try openTarget(target)
     try attach(tree.raw, to: place.raw)
   }
@@ -63,10 +65,7 @@ extension LinuxKernel {
   func mountSetattr(_ target: KernelPath, set: [String], clear: [String], recursive: Bool) throws(Errno) {
     let place = try openTarget(target)
     let set = try MountAttributes(names: set)
-    var clear = try MountAttributes(names: clear)
-    // The access time is one field: the kernel wants all of it cleared, whichever value is meant.
-    if !set.isDisjoint(with: .atime) || !clear.isDisjoint(with: .atime) { clear.insert(.atime) }
-    try setAttributes(place.raw, set: set, clear: clear, recursive: recursive)
+    try change(place.raw, set: set, clear: try MountAttributes(names: clear), recursive: recursive)
   }
 
   func unmount(_ target: KernelPath, _ names: [String]) throws(Errno) {
@@ -91,34 +90,31 @@ extension LinuxKernel {
       try setAttributes(mount, set: attributes, clear: clear, recursive: false)
     } catch {
       guard error == .EPERM else { throw error }
-      try add(attributes, to: mount)
+      try change(mount, set: attributes, clear: [], recursive: false)
     }
   }
 
-  /// Attributes besides those that a mount has.
-  private func add(_ attributes: MountAttributes, to mount: Int32) throws(Errno) {
-    let clear: MountAttributes = attributes.isDisjoint(with: .atime) ? [] : .atime
-    try setAttributes(mount, set: attributes, clear: clear, recursive: false)
-  }
-
-  /// A new file system at a place. `old` is mount(2), for what the new API cannot do.
-  private func mountFileSystem(
-    type: String, source: String, options: [String], attributes: MountAttributes, at place: Int32,
-    old: (Int32) throws(Errno) -> Void
+  /// A new file system, mounted nowhere, for `body` to attach. `old` does the whole by mount(2), for what the new API
+  /// cannot do.
+  func withFileSystem(
+    type: String, source: String, options: [String], attributes: MountAttributes,
+    _ body: (borrowing Descriptor) throws(Errno) -> Void, old: () throws(Errno) -> Void
   ) throws(Errno) {
     kept.withLock { $0.detail = nil }
     var options = options
     // Read-only belongs to the file system, too, except where others have the same one: there only the mount is.
     if attributes.contains(.rdonly), !LinuxKernel.sharedFileSystems.contains(type) { options.append("ro") }
-    // fsconfig(2) takes no longer strings; and a hierarchy of cgroup v1 that is just going away has mount(2) wait.
-    if options.contains(where: { $0.utf8.count > 240 }) || source.utf8.count > 255 { return try old(place) }
+    // fsconfig(2) takes no longer strings.
+    if options.contains(where: { $0.utf8.count > 240 }) || source.utf8.count > 255 { return try old() }
+    let tree: Descriptor
     do throws(Errno) {
-      let tree = try fileSystem(type: type, source: source, options: options, attributes: attributes)
-      try attach(tree.raw, to: place)
+      tree = try fileSystem(type: type, source: source, options: options, attributes: attributes)
     } catch {
+      // A hierarchy of cgroup v1 that is just going away has mount(2) wait for it.
       guard error == .ENOSYS || error == .EOPNOTSUPP || type == "cgroup" && error == .EBUSY else { throw error }
-      try old(place)
+      return try old()
     }
+    try body(tree)
   }
   private static let sharedFileSystems: Set<String> = [
     "proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs", "devtmpfs", "debugfs", "tracefs", "securityfs",
@@ -126,7 +122,7 @@ extension LinuxKernel {
   ]
 
   /// mount(2), on a descriptor's link in procfs.
-  private func oldMount(
+  func oldMount(
     _ source: String, _ place: Int32, _ type: String, _ flags: RuntimeSpec.MountFlags, _ data: String
   ) throws(Errno) {
     if source.utf8.contains(0) || type.utf8.contains(0) || data.utf8.contains(0) { throw .EINVAL }

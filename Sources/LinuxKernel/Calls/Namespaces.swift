@@ -33,6 +33,13 @@ extension LinuxKernel {
     kept.withLock { $0.forget() }
   }
 
+  /// Several of a process's namespaces at once (pidfd_open(2), setns(2)): all or none.
+  func joinNamespaces(of pid: Int, _ kinds: [NamespaceKind]) throws(Errno) {
+    let process = Descriptor(Int32(try system(SYS_pidfd_open, pid, 0)))
+    try system(SYS_setns, Int(process.raw), kinds.reduce(0) { $0 | $1.bit })
+    kept.withLock { $0.forget() }
+  }
+
   func setHostName(_ name: String, _ call: Int32) throws(Errno) {
     try system(with: name) { clinux_call(Int(call), $0, name.utf8.count, 0, 0, 0, 0) }
   }

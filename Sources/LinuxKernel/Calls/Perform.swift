@@ -7,13 +7,13 @@ import Runtime
 extension LinuxKernel {
   /// Performs `call` as the calling process. The result is what the system call returns.
   ///
-  /// ENOSYS for what makes, ends or awaits processes (`clone`, `exit`, `wait`, `hook`, the FIFO, the terminal): whoever
+  /// ENOSYS for what makes, ends or awaits processes (`clone`, `exit`, `wait`, `hook`, the FIFO, the terminal, …): whoever
   /// performs a plan does that itself (`Process/`).
   @discardableResult
   public func perform(_ call: KernelCall) throws(Errno) -> Int {
     switch call {
     case .clone, .exit, .wait, .hook, .openFIFO, .readFIFO, .awaitFIFO, .writeFIFO, .openTerminal,
-      .setControllingTerminal:
+      .setControllingTerminal, .setWindowSize, .bindTerminal, .runHelper, .sendSeccompListener, .other:
       throw .ENOSYS
     case .unshare(let kinds): try unshare(kinds)
     case .setns(let kind, let path): try setns(kind, path)
@@ -57,9 +57,37 @@ extension LinuxKernel {
     case .netlink(let operation, let attributes): try netlink(operation, attributes)
     case .execve(let path, let arguments, let environment): try execute(path, arguments, environment)
     case .kill(let pid, let signal): try system(SYS_kill, pid, signal)
-    case .other(let name, let arguments): try perform(other: name, arguments)
-    default: throw .ENOSYS
+    case .closeRange, .umask, .setProcessName, .joinKeyring, .schedSetattr, .ioprioSet, .schedSetaffinity,
+      .personality, .setMempolicy:
+      try perform(attribute: call)
+    case .lookUp(let file, let path): _ = try lookUp(file, path: path)
+    case .moveInterface(let old, let name, let pid): try moveInterface(old, name: name, pid: pid)
+    case .joinNamespaces(let pid, let kinds): try joinNamespaces(of: pid, kinds)
+    case .enterOldRoot: try enterOldRoot()
+    case .attach(let attachment): try attach(attachment)
+    case .mask(let path, let label): try mask(path, label: label)
+    case .makeReadOnly(let path): try makeReadOnly(path)
+    case .makeFolders(let path, let mode): _ = try makeFolders(path, mode)
+    case .checkDevice(let path, let kind, let major, let minor):
+      try checkDevice(path, kind, major: major, minor: minor)
     }
     return 0
+  }
+
+  /// What the calling process changes about itself.
+  private func perform(attribute call: KernelCall) throws(Errno) {
+    switch call {
+    case .closeRange(let first, let cloexec): LinuxKernel.closeDescriptors(from: first, onExecute: cloexec)
+    case .umask(let mask): umask(mask)
+    case .setProcessName(let name): try setName(name)
+    case .joinKeyring(let name):
+      try system(with: name) { clinux_call(Int(SYS_keyctl), 1 /* JOIN_SESSION_KEYRING */, $0, 0, 0, 0, 0) }
+    case .schedSetattr(let scheduler): try schedSetattr(scheduler)
+    case .ioprioSet(let priority): try ioprioSet(priority)
+    case .schedSetaffinity(let cpus): try schedSetaffinity(cpus)
+    case .personality(let personality): try self.personality(personality)
+    case .setMempolicy(let policy): try setMempolicy(policy)
+    default: throw .ENOSYS
+    }
   }
 }

@@ -30,8 +30,13 @@ extension LinuxKernel {
     kept.withLock { $0.forget() }
   }
 
+  /// The folder is opened without magic links of procfs, and must be reachable from the root afterwards, or ENOENT: a
+  /// descriptor that leaked from outside is no way out (CVE-2024-21626).
   func chdir(_ path: String) throws(Errno) {
-    try system(with: path) { clinux_call(Int(SYS_chdir), $0, 0, 0, 0, 0, 0) }
+    let folder = try openBelow(
+      Int32(Linux.atFDCWD), path, Linux.oPath | O_DIRECTORY, resolve: Linux.resolveNoMagicLinks)
+    try system(SYS_fchdir, Int(folder.raw))
+    _ = try workingDirectory()
     kept.withLock { if $0.oldRoot >= 0 { $0.oldRoot = -1 } }
   }
 

@@ -54,6 +54,7 @@ enum Linux {
 
   static let resolveNoXdev: UInt64 = 0x01
   static let resolveNoMagicLinks: UInt64 = 0x02
+  static let resolveNoSymlinks: UInt64 = 0x04
   static let resolveBeneath: UInt64 = 0x08
   static let resolveInRoot: UInt64 = 0x10
 

@@ -113,15 +113,7 @@ extension LinuxKernel {
   ) throws(Errno) {
     var writer = JSONWriter()
     state.write(to: &writer)
-    try sendDescriptor(descriptor.raw, with: writer.bytes, to: path)
-  }
-
-  /// A message with a descriptor (SCM_RIGHTS) to a stream socket of the file system.
-  func sendDescriptor(_ descriptor: Int32, with bytes: [UInt8], to path: String) throws(Errno) {
-    if path.utf8.contains(0) { throw .EINVAL }
-    let socket = Descriptor(Int32(try system(SYS_socket, Int(AF_UNIX), 1 | Linux.cloexec, 0)))
-    let raw = socket.raw
-    try checked(path.withCString { Int(clinux_connect_unix(raw, $0)) })
-    try checked(bytes.withUnsafeBytes { Int(clinux_send_fd(raw, $0.baseAddress, $0.count, descriptor)) })
+    let socket = Descriptor(try LinuxKernel.connect(unix: path))
+    try LinuxKernel.send(writer.bytes, descriptor: descriptor.raw, over: socket.raw)
   }
 }
