@@ -34,8 +34,8 @@ public final class LinuxKernel: Sendable {
     var nullDevice: Int32 = -1 { didSet { close(oldValue) } }
     /// An empty, read-only folder with a SELinux label: what hides folders.
     private(set) var emptyFolder: (label: String, tree: Int32)?
-    /// Copies of mounts for attachments to come; they outlive `forget`.
-    var prepared: [(attachment: Attachment, tree: Int32)] = []
+    /// Copies of mounts for attachments to come, by `prepareMount`'s numbers; they outlive `forget`.
+    var prepared: [(number: Int, tree: Int32)] = []
     var detail: String?
     /// The filter for the call to come, and what it was made of.
     var filter: (profile: RuntimeSpec.Seccomp, filter: SeccompFilter)?

@@ -12,7 +12,7 @@ extension LinuxKernel {
     let place = try place(target, makes: attachment.makes, ordinary: attachment.ordinary)
     if !attachment.mayCoverProc, try LinuxKernel.fileSystemType(place.raw) == Linux.procSuperMagic { throw .EXDEV }
     if attachment.isBind {
-      let tree = try bindTree(attachment)
+      let tree = try tree(attachment)
       try finish(attachment, tree, place.raw)
     } else {
       try attachFileSystem(attachment, place.raw)
@@ -21,19 +21,23 @@ extension LinuxKernel {
 
   /// Makes the copy of a bind mount's source before the process that will attach it exists: it may have fewer rights
   /// (an id mapping takes CAP_SYS_ADMIN over the file system), and another user to read the source with.
-  public func prepare(_ attachment: Attachment) throws(Errno) {
-    guard attachment.isBind else { throw .EINVAL }
+  func prepareMount(_ number: Int, _ attachment: Attachment) throws(Errno) {
     let raw = try bindTree(attachment).release()
-    kept.withLock { $0.prepared.append((attachment, raw)) }
+    kept.withLock { $0.prepared.append((number, raw)) }
   }
 
-  /// A copy of the mount at the source, with its attributes.
-  private func bindTree(_ attachment: Attachment) throws(Errno) -> Descriptor {
+  /// A copy of the mount at the source, with its attributes; EBADF when one was prepared and is not there.
+  private func tree(_ attachment: Attachment) throws(Errno) -> Descriptor {
+    guard let number = attachment.prepared else { return try bindTree(attachment) }
     let ready = kept.withLock { kept -> Int32? in
-      guard let index = kept.prepared.firstIndex(where: { $0.attachment == attachment }) else { return nil }
+      guard let index = kept.prepared.firstIndex(where: { $0.number == number }) else { return nil }
       return kept.prepared.remove(at: index).tree
     }
-    if let ready { return Descriptor(ready) }
+    guard let ready else { throw .EBADF }
+    return Descriptor(ready)
+  }
+
+  private func bindTree(_ attachment: Attachment) throws(Errno) -> Descriptor {
     let tree = try cloneTree(attachment.source, recursive: attachment.recursive)
     if let idMap = attachment.idMap {
       let namespace = try userNamespace(idMap)
@@ -161,14 +165,6 @@ extension LinuxKernel {
     let place = try open(path, Linux.oPath)
     let tree = try cloneTree(of: place.raw, recursive: true)
     try setAttributes(tree.raw, set: .rdonly, recursive: true)
-    try attach(tree.raw, to: place.raw)
-  }
-
-  /// A device node of the calling process's mount namespace, by its descriptor, bound to a path: a terminal to
-  /// /dev/console. An empty file is made where nothing is.
-  public func bind(_ descriptor: Int32, to path: KernelPath) throws(Errno) {
-    let tree = try cloneTree(of: descriptor, recursive: false)
-    let place = try place(path, makes: .file, ordinary: false)
     try attach(tree.raw, to: place.raw)
   }
 

@@ -109,8 +109,10 @@ extension LinuxKernel {
     if before.count == 1 {
       let old = try self.program(id: before[0])
       // BPF_F_REPLACE (Linux 5.6): at no moment is there none or two.
-      let replaced = BPFCall([UInt32(bitPattern: folder.raw), UInt32(bitPattern: program.raw), 6, flags | 4,
-        UInt32(bitPattern: old.raw)])
+      let replaced = BPFCall([
+        UInt32(bitPattern: folder.raw), UInt32(bitPattern: program.raw), 6, flags | 4,
+        UInt32(bitPattern: old.raw),
+      ])
       do throws(Errno) {
         try replaced.perform(8)
         return

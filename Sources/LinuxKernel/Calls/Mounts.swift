@@ -30,7 +30,9 @@ extension LinuxKernel {
       try withFileSystem(
         type: type, source: source, options: flags.fileSystemOptions + LinuxKernel.options(data),
         attributes: MountAttributes(flags)
-      ) { (tree) throws(Errno) in try attach(tree.raw, to: place.raw) } old: { () throws(Errno) in
+      ) { (tree) throws(Errno) in
+        try attach(tree.raw, to: place.raw)
+      } old: { () throws(Errno) in
         try oldMount(source, place.raw, type, flags, data)
       }
     }
@@ -47,7 +49,9 @@ extension LinuxKernel {
       let place = try openTarget(target)
       try withFileSystem(
         type: type, source: source, options: LinuxKernel.options(data), attributes: attributes
-      ) { (tree) throws(Errno) in try attach(tree.raw, to: place.raw) } old: { () throws(Errno) in
+      ) { (tree) throws(Errno) in
+        try attach(tree.raw, to: place.raw)
+      } old: { () throws(Errno) in
         try oldMount(source, place.raw, type, attributes.flags, data)
       }
       return

@@ -145,7 +145,9 @@ struct NetlinkSocket: ~Copyable {
         let type = answer.loadUnaligned(fromByteOffset: offset + 2, as: UInt16.self)
         guard length >= 4, offset + length <= answer.count else { break }
         // A label names the interface, whose name may have changed.
-        if [1, 2, 4].contains(type) { address.attributes.append((type, Array(answer[(offset + 4)..<(offset + length)]))) }
+        if [1, 2, 4].contains(type) {
+          address.attributes.append((type, Array(answer[(offset + 4)..<(offset + length)])))
+        }
         offset += (length + 3) & ~3
       }
       addresses.append(address)

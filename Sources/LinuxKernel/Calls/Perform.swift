@@ -11,9 +11,10 @@ extension LinuxKernel {
   /// performs a plan does that itself (`Process/`).
   @discardableResult
   public func perform(_ call: KernelCall) throws(Errno) -> Int {
+    kept.withLock { if $0.detail != nil { $0.detail = nil } }
     switch call {
     case .clone, .exit, .wait, .hook, .openFIFO, .readFIFO, .awaitFIFO, .writeFIFO, .openTerminal,
-      .setControllingTerminal, .setWindowSize, .bindTerminal, .runHelper, .sendSeccompListener, .other:
+      .setControllingTerminal, .setWindowSize, .bindTerminal, .runHelper, .sendSeccompListener, .lookUp, .other:
       throw .ENOSYS
     case .unshare(let kinds): try unshare(kinds)
     case .setns(let kind, let path): try setns(kind, path)
@@ -60,11 +61,11 @@ extension LinuxKernel {
     case .closeRange, .umask, .setProcessName, .joinKeyring, .schedSetattr, .ioprioSet, .schedSetaffinity,
       .personality, .setMempolicy:
       try perform(attribute: call)
-    case .lookUp(let file, let path): _ = try lookUp(file, path: path)
     case .moveInterface(let old, let name, let pid): try moveInterface(old, name: name, pid: pid)
     case .joinNamespaces(let pid, let kinds): try joinNamespaces(of: pid, kinds)
     case .enterOldRoot: try enterOldRoot()
     case .attach(let attachment): try attach(attachment)
+    case .prepareMount(let number, let attachment): try prepareMount(number, attachment)
     case .mask(let path, let label): try mask(path, label: label)
     case .makeReadOnly(let path): try makeReadOnly(path)
     case .makeFolders(let path, let mode): _ = try makeFolders(path, mode)

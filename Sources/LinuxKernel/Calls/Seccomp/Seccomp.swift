@@ -99,21 +99,4 @@ extension LinuxKernel {
     }
     return try checked(result)
   }
-
-  /// A descriptor of another process, duplicated (pidfd_open(2), pidfd_getfd(2)).
-  public func duplicate(_ descriptor: Int, of pid: Int) throws(Errno) -> Descriptor {
-    let process = Descriptor(Int32(try system(SYS_pidfd_open, pid, 0)))
-    return Descriptor(Int32(try system(SYS_pidfd_getfd, Int(process.raw), descriptor, 0)))
-  }
-
-  /// Hands the notify descriptor of a container's process to the seccomp agent that listens at `path`, with the
-  /// container process state (config-linux.md).
-  public func sendListener(
-    _ descriptor: borrowing Descriptor, to path: String, _ state: RuntimeSpec.ContainerProcessState
-  ) throws(Errno) {
-    var writer = JSONWriter()
-    state.write(to: &writer)
-    let socket = Descriptor(try LinuxKernel.connect(unix: path))
-    try LinuxKernel.send(writer.bytes, descriptor: descriptor.raw, over: socket.raw)
-  }
 }
