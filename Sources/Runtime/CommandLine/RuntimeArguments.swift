@@ -24,7 +24,8 @@ public struct RuntimeArguments: Sendable {
   public struct Misuse: Error, Sendable, Hashable {
     public var message: String
     /// What goes to stdout: how it is used. Empty where that is not shown.
-    public var usage = ""
+    public var usage: String
+    public init(message: String, usage: String = "") { (self.message, self.usage) = (message, usage) }
   }
 
   /// The whole of a command line, without the program's name.
