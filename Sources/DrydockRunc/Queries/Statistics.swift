@@ -126,7 +126,7 @@ struct Statistics {
   static func list(_ text: String) -> [Int] {
     var numbers: [Int] = []
     for part in text.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
-      let ends = part.split(separator: "-", maxSplits: 1).map { Int($0) ?? -1 }
+      let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map { Int($0) ?? -1 }
       guard let first = ends.first, let last = ends.last, first >= 0, last >= first, last < 65536 else { continue }
       numbers += first...last
     }
