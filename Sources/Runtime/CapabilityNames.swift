@@ -1,3 +1,5 @@
+import OCISpec
+
 /// The capabilities of Linux 6 (capabilities(7)), in the order of their numbers.
 public enum CapabilityNames {
   public static let all: [String] = [
@@ -14,6 +16,30 @@ public enum CapabilityNames {
   /// Those of `names` that Linux knows: a runtime warns of the others and goes on (config.md, "Linux Process").
   static func existing(_ names: [String]) -> [String] {
     names.allSatisfy(known.contains) ? names : names.filter(known.contains)
+  }
+
+  /// The five sets as far as they can be had: names that Linux knows; effective and ambient ones must be permitted,
+  /// ambient ones inheritable too, inheritable ones bounding (capset(2), PR_CAP_AMBIENT). The bounding set is as given.
+  static func granted(_ sets: RuntimeSpec.Capabilities) -> RuntimeSpec.Capabilities {
+    var granted = sets
+    granted.permitted = existing(sets.permitted)
+    granted.effective = existing(sets.effective).filter(granted.permitted.contains)
+    granted.inheritable = existing(sets.inheritable).filter(sets.bounding.contains)
+    granted.ambient = existing(sets.ambient).filter {
+      granted.permitted.contains($0) && granted.inheritable.contains($0)
+    }
+    return granted
+  }
+
+  /// What a configuration asks for and `granted` leaves out, for a warning (config.md, "Linux Process"); sorted.
+  public static func refused(_ sets: RuntimeSpec.Capabilities) -> [String] {
+    let granted = granted(sets)
+    var refused = Set(sets.bounding.filter { !known.contains($0) })
+    for (asked, given) in [
+      (sets.permitted, granted.permitted), (sets.effective, granted.effective),
+      (sets.inheritable, granted.inheritable), (sets.ambient, granted.ambient),
+    ] { refused.formUnion(asked.filter { !given.contains($0) }) }
+    return refused.sorted()
   }
 
   /// Every capability that is not among `names`: what is dropped from the bounding set that keeps them.

@@ -51,7 +51,7 @@ public struct KernelPath: Sendable, Hashable, ExpressibleByStringLiteral, Custom
 
   /// Both together, as text: not for resolving.
   public var description: String {
-    guard let root, root != "/" else { return path }
+    guard let root, root != "/", root != "." else { return path }
     if path.isEmpty || path == "/" { return root }
     return path.utf8.first == UInt8(ascii: "/") ? root + path : "\(root)/\(path)"
   }

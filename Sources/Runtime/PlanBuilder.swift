@@ -16,6 +16,14 @@ struct PlanBuilder {
   /// Who performs what is added, and which part of the work it is.
   var role = Role.runtime
   var phase = Phase.state
+  /// Whether what is added may begin before earlier steps of other roles are finished (`Step.overlaps`).
+  var overlapping = false
+  /// The next step waits for them after all.
+  var waits = false
+  /// The mounts of config.json that the runtime makes ready, by their index there: their numbers.
+  var prepared: [Int: Int] = [:]
+  /// The container's process has entered its cgroups, and made its cgroup namespace.
+  var isInCgroups = false
 
   init(
     _ flavour: RuntimeFlavour, _ config: RuntimeSpec.Config, process: RuntimeSpec.Process, _ options: PlanOptions,
@@ -32,10 +40,12 @@ struct PlanBuilder {
     _ call: KernelCall, _ reason: String, if condition: Step.Condition = .always, tolerating: Step.Tolerance = [],
     failing: Step.Failure = .plain, binding: Step.Binding = .none, creates: Role? = nil
   ) {
-    steps.append(
-      Step(
-        role, phase, call, reason, condition: condition, tolerates: tolerating, failure: failing, binding: binding,
-        creates: creates))
+    var step = Step(
+      role, phase, call, reason, condition: condition, tolerates: tolerating, failure: failing, binding: binding,
+      creates: creates)
+    step.overlaps = overlapping && !waits
+    waits = false
+    steps.append(step)
   }
 
   /// Continues as another process.
@@ -44,8 +54,9 @@ struct PlanBuilder {
   /// Whether the container has a namespace of this kind, new or joined.
   func has(_ kind: NamespaceKind) -> Bool { linux.namespace(kind) != nil }
 
-  /// The path within the container's root.
-  func inRoot(_ path: String) -> KernelPath { KernelPath(root: rootfs, path) }
+  /// The path within the container's root. Ours is the working directory as soon as it is a mount, so that the kernel
+  /// need not be told the way there again and again.
+  func inRoot(_ path: String) -> KernelPath { KernelPath(root: flavour == .drydock ? "." : rootfs, path) }
 
   /// The host's id of the container's root user.
   var hostRootUID: UInt32 { has(.user) ? RuntimeSpec.hostID(0, linux.uidMappings) ?? 0 : 0 }
@@ -118,6 +129,7 @@ extension Plan {
     case .runc: try builder.createAsRunc()
     case .crun: try builder.createAsCrun()
     case .railcar: try builder.createAsRailcar()
+    case .drydock: try builder.createAsDrydock()
     }
     return Plan(.create, flavour, builder.steps)
   }

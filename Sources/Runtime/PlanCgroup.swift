@@ -92,6 +92,17 @@ extension PlanBuilder {
     phase = .cgroup
     let failing = Step.Failure.context("unable to apply cgroup configuration")
     if cgroups.layout.version != .unified { enterHierarchies(member, failing) }
+    makeUnified(failing)
+    guard joins, let path = cgroups.unified else { return }
+    add(
+      .writeFile(path: KernelPath(path + "/cgroup.procs"), contents: "{pid}"),
+      "The first process enters its cgroup before it has children, so that none can escape the limits",
+      tolerating: cgroupTolerance, failing: failing, binding: .pidOf(member))
+  }
+
+  /// The container's cgroup in v2 (alone or hybrid), without members.
+  mutating func makeUnified(_ failing: Step.Failure = .context("unable to apply cgroup configuration")) {
+    phase = .cgroup
     guard let path = cgroups.unified else { return }
     let root =
       cgroups.layout.version == .hybrid
@@ -111,23 +122,24 @@ extension PlanBuilder {
     add(
       .mkdir(path: KernelPath(path), mode: 0o755), "A cgroup of the container's own",
       tolerating: cgroupTolerance.union(.exists), failing: failing)
-    if joins {
-      add(
-        .writeFile(path: KernelPath(path + "/cgroup.procs"), contents: "{pid}"),
-        "The first process enters its cgroup before it has children, so that none can escape the limits",
-        tolerating: cgroupTolerance, failing: failing, binding: .pidOf(member))
-    }
   }
 
   /// Without root, cgroups that cannot be had are done without.
-  private var cgroupTolerance: Step.Tolerance {
-    options.rootless && linux.cgroupsPath.isEmpty ? [.permission, .missing] : []
+  var cgroupTolerance: Step.Tolerance {
+    options.rootlessCgroups && linux.cgroupsPath.isEmpty ? [.permission, .missing] : []
   }
 
   private mutating func delegate(_ folder: String, _ controllers: String) {
     add(
       .writeFile(path: KernelPath(folder + "/cgroup.subtree_control"), contents: controllers),
       "A cgroup has the controllers that its parent hands down", tolerating: .any)
+    guard flavour == .drydock else { return }
+    let refused = steps.count - 1
+    for controller in controllers.split(separator: " ") {
+      add(
+        .writeFile(path: KernelPath(folder + "/cgroup.subtree_control"), contents: String(controller)),
+        "Not all of them at once: then each one that can be had", if: .refused(refused), tolerating: .any)
+    }
   }
 
   /// The container's cgroup in every hierarchy of v1, without members: see `enterHierarchiesItself`.
@@ -200,7 +212,7 @@ extension PlanBuilder {
     for path in cgroups.all {
       add(
         .rmdir(path: KernelPath(path)), "A cgroup without processes can be removed like a folder",
-        tolerating: options.rootless ? [.missing, .permission] : .missing,
+        tolerating: options.rootless || options.rootlessCgroups ? [.missing, .permission] : .missing,
         failing: .context("unable to remove container's cgroup"))
     }
   }

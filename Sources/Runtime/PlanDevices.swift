@@ -26,7 +26,9 @@ extension PlanBuilder {
   ]
 
   mutating func setDevices(_ rules: [RuntimeSpec.DeviceCgroup], _ failing: Step.Failure) {
-    if options.rootless || has(.user) && cgroups.layout.version != .unified { return }
+    // libcontainer leaves them alone in a user namespace of v1; there is no need to.
+    if options.rootless || flavour != .drydock && has(.user) && cgroups.layout.version != .unified { return }
+    if flavour == .drydock, options.rootlessCgroups { return }
     var list = DeviceList()
     for rule in rules {
       list.apply(

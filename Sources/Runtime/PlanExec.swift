@@ -6,10 +6,11 @@ extension Plan {
   /// container
   /// must not have, and only then becomes the program.
   ///
+  /// `subCgroup` is a path below the container's cgroup, and `subCgroups` those of controllers of v1 (`--cgroup`).
   /// `options` are those of `exec`; `--cap`, `--user` and the like are in `process` already.
   public static func exec(
     _ container: ContainerFacts, _ process: RuntimeSpec.Process, _ options: PlanOptions, host: some HostFacts,
-    flavour: RuntimeFlavour = .runc, subCgroup: String = ""
+    flavour: RuntimeFlavour = .runc, subCgroup: String = "", subCgroups: [String: String] = [:]
   ) throws(PlanError) -> Plan {
     do { try process.validate(hasSELinux: options.hasSELinux) } catch { throw PlanError(error.description) }
     let members = PathText.join(container.cgroups.members, subCgroup)
@@ -21,6 +22,7 @@ extension Plan {
     switch flavour {
     case .runc, .railcar: b.execAsRunc(container, subCgroup)
     case .crun: b.execAsCrun(container, subCgroup)
+    case .drydock: try b.execAsDrydock(container, subCgroup, subCgroups)
     }
     return Plan(.exec, flavour, b.steps)
   }

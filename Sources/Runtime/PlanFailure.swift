@@ -8,7 +8,7 @@ extension Plan {
     let step = steps[index]
     if case .message(let text) = step.failure { return text }
     switch flavour {
-    case .runc: return runcMessage(step, errno)
+    case .runc, .drydock: return runcMessage(step, errno)
     case .crun: return crunMessage(step, errno)
     case .railcar:
       if case .context(let context) = step.failure { return "\(context): \(errno)" }
@@ -19,7 +19,8 @@ extension Plan {
   /// The message when hook `index` was executed and ended as `reason` says.
   public func message(_ index: Int, hook reason: String) -> String {
     guard case .context(let context) = steps[index].failure else { return reason }
-    return flavour == .runc ? framed(steps[index], "\(context): \(reason)") : "\(context): \(reason)"
+    return flavour == .runc || flavour == .drydock
+      ? framed(steps[index], "\(context): \(reason)") : "\(context): \(reason)"
   }
 
   private func runcMessage(_ step: Step, _ errno: Errno) -> String {
@@ -27,7 +28,9 @@ extension Plan {
     switch step.failure {
     case .plain, .message: break
     case .context(let context):
-      text = Plan.isNsexec(step) ? context + ": \(errno)" : "\(context): \(Plan.contextual(step, errno) ?? text)"
+      text =
+        flavour == .runc && Plan.isNsexec(step)
+        ? context + ": \(errno)" : "\(context): \(Plan.contextual(step, errno) ?? text)"
     case .mounting(let source, let destination):
       text = "error mounting \"\(source)\" to rootfs at \"\(destination)\": \(text)"
     }
@@ -44,10 +47,11 @@ extension Plan {
     case .runtime where step.phase == .state:
       return step.failure == .plain ? text : "unable to start container process: \(text)"
     case .runtime: break
-    case .parent, .child:
+    case .parent,
+      .child where flavour == .runc:
       let stage = step.role == .parent ? 0 : 1
       text = "can't get final child's PID from pipe: EOF; runc init error(s): nsexec-\(stage): \(text)"
-    case .container: text = "error during container init: \(text)"
+    case .container, .parent, .child: text = "error during container init: \(text)"
     case .exec: break
     }
     return "unable to start container process: \(text)"
@@ -103,6 +107,14 @@ extension Plan {
       if !flags.isEmpty { text += ", flags=" + flags.joined(separator: "|") }
       if !data.isEmpty { text += ", data=" + data }
       return "\(text): \(errno)"
+    case .attach(let attachment): return Plan.error(attachment, errno)
+    case .prepareMount(_, let attachment): return "open_tree \(attachment.source): \(errno)"
+    case .mask(let path, _), .makeReadOnly(let path), .bindTerminal(let path): return "mount dst=\(path.path): \(errno)"
+    case .makeFolders(let path, _): return "mkdir \(path): \(errno)"
+    case .checkDevice(let path, let kind, let major, let minor):
+      return "\(path) is there and is not the device \(kind) \(major):\(minor): \(errno)"
+    case .runHelper(let program, let arguments):
+      return "\(program) \(arguments.joined(separator: " ")): \(errno)"
     case .moveMount(_, let target, _, _, _, _, _): return "move_mount \(target): \(errno)"
     case .unmount(let target, let flags):
       return "unmount dst=\(target.path), flags=\(flags.joined(separator: "|")): \(errno)"
@@ -118,6 +130,22 @@ extension Plan {
     }
   }
 
+  private static func error(_ attachment: Attachment, _ errno: Errno) -> String {
+    let (path, type) = (attachment.target.path, attachment.type)
+    if errno == .EXDEV, !attachment.mayCoverProc {
+      return "check proc-safety of \(path) mount: \"\(path)\" cannot be mounted because it is inside /proc"
+    }
+    if attachment.ordinary, errno == .ELOOP || errno == .ENOTDIR {
+      return "filesystem \"\(type)\" must be mounted on ordinary directory"
+    }
+    var text = "mount src=\(attachment.source), dst=\(path)"
+    if !type.isEmpty { text += ", type=\(type)" }
+    let attributes = attachment.attributes + attachment.recursiveSet
+    if !attributes.isEmpty { text += ", flags=" + attributes.joined(separator: "|") }
+    if !attachment.data.isEmpty { text += ", data=" + attachment.data }
+    return "\(text): \(errno)"
+  }
+
   /// What the container's process says on its own stderr when its program cannot be executed after all: by then the
   /// runtime has gone.
   public func cannotExecute(_ path: String, _ errno: Errno) -> String {
@@ -130,7 +158,7 @@ extension Plan {
   /// Why a program was not found, in the runtime's words.
   public func notFound(_ file: String, _ errno: Errno, inPath: Bool) -> String {
     switch flavour {
-    case .runc, .railcar:
+    case .runc, .railcar, .drydock:
       let reason =
         inPath
         ? "executable file not found in $PATH"

@@ -17,7 +17,7 @@ extension Plan {
     var b = builder(container, flavour)
     b.act(as: .runtime, .start)
     switch flavour {
-    case .runc:
+    case .runc, .drydock:
       b.add(
         .readFIFO(path: container.execFIFO), "Opening the FIFO lets the process at its other end go on",
         failing: .context("exec fifo"))
@@ -42,7 +42,7 @@ extension Plan {
     }
     b.act(as: .container, .program)
     b.add(
-      .closeRange(first: 3, cloexec: false),
+      .closeRange(first: 3, cloexec: flavour == .drydock),
       "The program gets descriptors 0, 1 and 2, and no others (CVE-2024-21626)", tolerating: .any)
     if flavour == .crun { b.filterCalls(late: true) }
     b.executeProgram()
@@ -73,6 +73,7 @@ extension Plan {
     }
     b.leaveCgroups()
     b.phase = .cleanup
+    if flavour == .drydock, !b.has(.mount) { b.leaveMounts() }
     for name in flavour.notes {
       let path = KernelPath(PathText.join(container.stateDirectory, name))
       b.add(

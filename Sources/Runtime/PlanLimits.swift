@@ -166,16 +166,24 @@ extension PlanBuilder {
 
   private mutating func setMemoryOfV1(_ memory: RuntimeSpec.Memory, _ failing: Step.Failure) {
     let path = cgroups.path(of: "memory")
+    let swap = memory.limit == -1 && (memory.swap ?? 0) == 0 ? -1 : memory.swap ?? 0
+    let isLater = flavour == .drydock && swap != 0
     if let limit = memory.limit, limit != 0 {
       write(
         path, "memory.limit_in_bytes", String(limit), "How much memory: a process that needs more meets the OOM killer",
-        failing)
+        failing, tolerating: isLater ? .invalid : [])
     }
-    let swap = memory.limit == -1 && (memory.swap ?? 0) == 0 ? -1 : memory.swap ?? 0
+    let refused = steps.count - 1
     if swap != 0 {
       write(
         path, "memory.memsw.limit_in_bytes", String(swap), "How much memory and swap together", failing,
         tolerating: swap == -1 ? .missing : [])
+      if isLater, let path, let limit = memory.limit, limit != 0 {
+        add(
+          .writeFile(path: KernelPath(path + "/memory.limit_in_bytes"), contents: String(limit)),
+          "More than memory and swap together could have so far: now it is taken", if: .refused(refused),
+          failing: failing)
+      }
     }
     if let reservation = memory.reservation, reservation != 0 {
       write(

@@ -15,6 +15,11 @@ public struct PlanOptions: Sendable, Hashable {
   public var systemdCgroup: Bool
   /// The runtime is not root.
   public var rootless: Bool
+  /// cgroups that cannot be had are done without: the runtime is not the host's root, whatever its uid is in its own
+  /// user namespace (`--rootless`).
+  public var rootlessCgroups: Bool
+  /// The runtime's user namespace does not allow setgroups(2) (`/proc/self/setgroups`).
+  public var deniesSetgroups = false
   /// A console socket receives the terminal's other end.
   public var hasConsole: Bool
   /// The runtime's executable: `/usr/bin/runc`.
@@ -25,8 +30,9 @@ public struct PlanOptions: Sendable, Hashable {
   public init(
     id: String, bundle: String, stateRoot: String = "/run/runc", executable: String = "/usr/bin/runc",
     noPivot: Bool = false, noNewKeyring: Bool = false, systemdCgroup: Bool = false, rootless: Bool = false,
-    hasConsole: Bool = false, hasSELinux: Bool = false, hasIntelRdt: Bool = false
+    hasConsole: Bool = false, hasSELinux: Bool = false, hasIntelRdt: Bool = false, rootlessCgroups: Bool? = nil
   ) {
+    self.rootlessCgroups = rootlessCgroups ?? rootless
     (self.id, self.bundle, self.stateRoot, self.executable) = (id, bundle, stateRoot, executable)
     (self.noPivot, self.noNewKeyring, self.systemdCgroup) = (noPivot, noNewKeyring, systemdCgroup)
     (self.rootless, self.hasConsole) = (rootless, hasConsole)
@@ -58,6 +64,9 @@ public struct ContainerFacts: Sendable, Hashable {
   public var cgroups: CgroupPaths
   public var config: RuntimeSpec.Config
   public var rootless: Bool
+  /// The folder in cgroup v2 in which the first process is now, when it is another than the container's own: below
+  /// that one there are cgroups with controllers then, and no process may enter it.
+  public var initCgroup: String?
 
   public init(
     id: String, bundle: String, rootfs: String, stateDirectory: String, pid: Int, programPID: Int? = nil,

@@ -45,6 +45,7 @@ extension Step: JSONWritable {
       "why": .string(reason),
     ]
     if let text = condition.text { object["when"] = .string(text) }
+    if overlaps { object["overlaps"] = true }
     if let creates { object["creates"] = .string(creates.rawValue) }
     return .object(object)
   }

@@ -78,7 +78,7 @@ public final class Runc: RuntimeCLI {
 
   private func unknown(_ command: RuntimeCommand) -> RuntimeResult {
     switch flavour {
-    case .runc:
+    case .runc, .drydock:
       RuntimeResult(
         status: 3, stdout: "No help topic for '\(command.verb)'\n", stderr: "No help topic for '\(command.verb)'\n")
     case .crun: RuntimeResult(status: 1, stderr: "unknown command \(command.verb)\n")

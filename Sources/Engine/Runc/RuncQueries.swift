@@ -148,7 +148,9 @@ extension Runc {
         "org.opencontainers.runc.version": "1.5.0", "org.opencontainers.runc.checkpoint.enabled": "true",
         "io.github.seccomp.libseccomp.version": "2.6.0",
       ]
-    default:
+    case .drydock:
+      features.annotations = ["io.github.seccomp.libseccomp.version": "2.6.0"]
+    case .crun, .railcar:
       features.annotations = ["run.oci.crun.version": "1.29.1"]
     }
     return RuntimeResult(stdout: features.json.pretty() + "\n")

@@ -6,14 +6,14 @@ struct RuncWords {
 
   func notExist(_ id: String) -> String {
     switch flavour {
-    case .runc: "container does not exist"
+    case .runc, .drydock: "container does not exist"
     case .crun: "container `\(id)` does not exist"
     case .railcar: "instance \(id) doesn't exist"
     }
   }
   func exists(_ id: String) -> String {
     switch flavour {
-    case .runc: "container with given ID already exists"
+    case .runc, .drydock: "container with given ID already exists"
     case .crun: "container `\(id)` already exists"
     case .railcar: "Container with id \(id) already exists"
     }
@@ -26,7 +26,7 @@ struct RuncWords {
   }
   func notStopped(_ id: String, _ status: String) -> String {
     switch flavour {
-    case .runc: "cannot delete container \(id) that is not stopped: \(status)"
+    case .runc, .drydock: "cannot delete container \(id) that is not stopped: \(status)"
     case .crun: "the container `\(id)` is not in `created` or `stopped` state"
     case .railcar: "container process is still running"
     }
@@ -50,15 +50,17 @@ struct RuncWords {
 
   /// What a verb puts before its error.
   func prefix(_ verb: String) -> String {
-    guard flavour == .runc else { return "" }
+    guard flavour == .runc || flavour == .drydock else { return "" }
     switch verb {
-    case "create", "run": return "runc \(verb) failed: "
+    case "create", "run": return "\(flavour.rawValue) \(verb) failed: "
     case "exec": return "exec failed: "
     default: return ""
     }
   }
   /// The exit status of a refusal.
-  func status(_ verb: String) -> Int { flavour == .runc && verb == "exec" ? 255 : 1 }
+  func status(_ verb: String) -> Int {
+    (flavour == .runc || flavour == .drydock) && verb == "exec" ? 255 : 1
+  }
 
   /// What `--version` prints.
   var version: String {
@@ -67,6 +69,7 @@ struct RuncWords {
     case .crun:
       "crun version 1.29.1\nspec: 1.0.0\n+SYSTEMD +SELINUX +APPARMOR +CAP +SECCOMP +EBPF +CRIU +YAJL\n"
     case .railcar: "Railcar 1.0.4\n"
+    case .drydock: "drydock-runc version 0.1.0\nspec: 1.3.0\nlibseccomp: 2.6.0\n"
     }
   }
 }
