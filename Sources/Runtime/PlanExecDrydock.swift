@@ -53,7 +53,7 @@ extension PlanBuilder {
     if writesOOMScoreItself() { writeOOMScore() }
     becomeLeader()
     if let cpus = process.execCPUAffinity?.final, !cpus.isEmpty {
-      waits = groups.written != nil
+      waits = !entersAtBirth && groups.unified != nil
       add(
         .schedSetaffinity(cpus: cpus), "Where it runs from now on, within what the cgroup allows",
         failing: .context("unable to set CPU affinity"))
@@ -71,9 +71,6 @@ extension PlanBuilder {
       builder.waits = true
     }
     act(as: .exec, .program)
-    add(
-      .closeRange(first: 3, cloexec: true), "The program gets descriptors 0, 1 and 2, and no others (CVE-2024-21626)",
-      tolerating: .any)
     executeProgram()
   }
 
@@ -148,8 +145,6 @@ struct SubCgroups {
   var hierarchies: [String] = []
   /// No cgroup below the container's was asked for.
   var isOwn: Bool
-  /// The folder that the runtime writes the pid to, when it does.
-  var written: String? { unified }
 
   init(_ paths: CgroupPaths, _ path: String, _ byController: [String: String]) throws(PlanError) {
     isOwn = path.isEmpty && byController.isEmpty

@@ -47,8 +47,7 @@ extension Plan {
     case .runtime where step.phase == .state:
       return step.failure == .plain ? text : "unable to start container process: \(text)"
     case .runtime: break
-    case .parent,
-      .child where flavour == .runc:
+    case .parent where flavour == .runc, .child where flavour == .runc:
       let stage = step.role == .parent ? 0 : 1
       text = "can't get final child's PID from pipe: EOF; runc init error(s): nsexec-\(stage): \(text)"
     case .container, .parent, .child: text = "error during container init: \(text)"

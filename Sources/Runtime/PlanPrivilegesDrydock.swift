@@ -65,6 +65,10 @@ extension PlanBuilder {
         tolerating: [.permission, .invalid])
     }
     lookUpProgram()
+    phase = .privileges
+    add(
+      .closeRange(first: 3, cloexec: true), "The program gets descriptors 0, 1 and 2, and no others (CVE-2024-21626)",
+      tolerating: .any)
     beforeProgram(&self)
     if let profile = linux.seccomp, process.noNewPrivileges {
       phase = .privileges

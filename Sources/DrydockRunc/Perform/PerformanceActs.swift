@@ -60,6 +60,8 @@ extension Performance {
         try noting { () throws(Failure) in try notes.make() }
         return 0
       }
+    // The notes are written under another name first.
+    case .createFile where step.phase == .state && setting.notes != nil: return 0
     case .writeFile where step.binding == .state:
       if let notes = setting.notes {
         let pid = process(of: .container)?.pid ?? 0
