@@ -88,7 +88,7 @@ struct Creation {
 
 extension DrydockRunc {
   /// Which way of asking the kernel the plans follow.
-  static let flavour = RuntimeFlavour.crun
+  static let flavour = RuntimeFlavour.drydock
 
   /// `create`.
   static func create(_ invocation: Invocation) throws(Failure) -> Int32 {
