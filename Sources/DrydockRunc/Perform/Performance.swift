@@ -21,6 +21,8 @@ final class Performance {
     var errno: Errno
     /// On one line, without the verb's prefix.
     var message: String
+    /// A process of the plan died without a word.
+    var isDeath = false
   }
 
   /// A process that the plan has made, as the runtime knows it.
@@ -274,7 +276,7 @@ final class Performance {
 
   /// What is said of a process that ended without a word.
   private func death(of role: Int) -> Refusal {
-    var text = "the container's process ended unexpectedly"
+    var text = "unable to start container process: it ended unexpectedly"
     if let process = children[role]?.process, let end = try? process.wait() {
       process.close()
       children[role] = nil
@@ -283,7 +285,7 @@ final class Performance {
       case .killed(let signal): text += ": killed by signal \(signal)"
       }
     }
-    return Refusal(step: max(0, finished[role]), errno: .ESRCH, message: text)
+    return Refusal(step: max(0, finished[role]), errno: .ESRCH, message: text, isDeath: true)
   }
 
   // MARK: A child's life

@@ -53,6 +53,12 @@ extension Performance {
         try target.send(signal: Int32(truncatingIfNeeded: signal))
         return 0
       }
+    case .joinNamespaces(let pid, let kinds):
+      guard let target = setting.target, target.pid == pid else { break }
+      return try refusing { () throws(Errno) in
+        try kernel.join(target, kinds)
+        return 0
+      }
     case .sendSeccompListener(let socket, let metadata):
       return try refusing { () throws(Errno) in try sendListener(socket, metadata, index, step) }
     case .mkdir(let path, _) where step.phase == .state && role == .runtime:

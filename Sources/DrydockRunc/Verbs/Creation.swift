@@ -26,17 +26,21 @@ struct Creation {
     config.process?.env += preserved.environment
     let console = try invocation.consoleSocket(terminal: config.process?.terminal ?? false, detaches: detaches)
     defer { console?.close() }
-    let rootless = invocation.isRootless()
-    let options = PlanOptions(
+    let rootless = geteuid() != 0
+    var options = PlanOptions(
       id: id, bundle: bundle, stateRoot: invocation.root.path, executable: "/proc/self/exe",
       noPivot: invocation.arguments.has("no-pivot"), noNewKeyring: invocation.arguments.has("no-new-keyring"),
-      systemdCgroup: invocation.systemdCgroup, rootless: rootless, hasConsole: console != nil || !detaches)
+      systemdCgroup: invocation.systemdCgroup, rootless: rootless, hasConsole: console != nil || !detaches,
+      hasSELinux: Host.hasSELinux, hasIntelRdt: Host.hasIntelRdt, rootlessCgroups: invocation.isRootless())
+    options.deniesSetgroups = Surroundings.deniesSetgroups
     let host = Host()
     let (plan, cgroups): (Plan, CgroupPaths)
     do {
       plan = try Plan.create(config, options, host: host, flavour: DrydockRunc.flavour)
       cgroups = try Plan.cgroups(config, options, host.cgroups)
     } catch { throw Failure(error.message) }
+    // mkdir(2) decides later between two who come at once; this one answers before anything else is looked at.
+    if HostFile.kind(options.stateDirectory) != nil { throw .exists }
     let strangers = CgroupRemoval.members(of: cgroups.members).count
     if strangers > 0 { throw Failure("container's cgroup is not empty: \(strangers) process(es) found") }
     let facts = ContainerFacts(
@@ -45,7 +49,7 @@ struct Creation {
     guard let creator = ProcessIdentity(pid: Int(getpid())) else { throw Failure("/proc: \(Errno.ENOENT)") }
     let record = ContainerRecord(
       id: id, bundle: bundle, rootfs: facts.rootfs, config: config, cgroups: cgroups, creator: creator,
-      created: LinuxKernel.realTime(), owner: geteuid(), rootless: rootless)
+      created: LinuxKernel.realTime(), owner: geteuid(), rootless: options.rootlessCgroups)
     let notes = ContainerNotes(invocation.root, record, config: bytes)
     bytes = []
     var setting = PerformanceSetting(state: record.state(.creating))
@@ -60,7 +64,9 @@ struct Creation {
     setting.trace = try invocation.trace(started: started)
     let performance = Performance(plan, setting)
     do throws(Failure) {
-      do { try performance.run() } catch { throw Failure(error.message) }
+      do { try performance.run() } catch {
+        throw Failure(error.isDeath && Creation.ranOutOfMemory(cgroups) ? Creation.outOfMemory : error.message)
+      }
       guard let process = performance.process(of: .container) else { throw Failure("the plan made no process") }
       try notes.finish()
       if let path = invocation.arguments["pid-file"], !path.isEmpty {
@@ -75,6 +81,18 @@ struct Creation {
     (self.notes, self.facts, terminal) = (notes, facts, performance.terminal)
     setting.target = process
     self.setting = setting
+  }
+
+  private static let outOfMemory =
+    "unable to start container process: container init was OOM-killed (memory limit too low?)"
+
+  /// Whether the kernel has killed somebody in the container's cgroup for want of memory.
+  private static func ranOutOfMemory(_ cgroups: CgroupPaths) -> Bool {
+    guard let folder = cgroups.path(of: "memory") else { return false }
+    let name = cgroups.layout.version == .unified ? "memory.events" : "memory.oom_control"
+    return (HostFile.text("\(folder)/\(name)") ?? "").split(separator: "\n").contains { line in
+      line.hasPrefix("oom_kill ") && line != "oom_kill 0"
+    }
   }
 
   /// Takes away what an unfinished container has left, as far as it was made.

@@ -25,14 +25,19 @@ extension DrydockRunc {
     defer { console?.close() }
     var foreground: Foreground?
     if !detaches { foreground = try Foreground(adopts: !invocation.arguments.has("no-subreaper")) }
-    let options = PlanOptions(
+    var options = PlanOptions(
       id: record.id, bundle: record.bundle, stateRoot: invocation.root.path, executable: "/proc/self/exe",
-      rootless: record.rootless, hasConsole: console != nil || !detaches)
+      rootless: geteuid() != 0, hasConsole: console != nil || !detaches,
+      hasSELinux: Host.hasSELinux, rootlessCgroups: invocation.isRootless())
+    options.deniesSetgroups = Surroundings.deniesSetgroups
+    var facts = record.facts(config, in: directory)
+    facts.initCgroup = ExecProcess.cgroup(of: record)
+    let (subCgroup, subCgroups) = try ExecProcess.cgroups(invocation.arguments.all("cgroup"))
     let plan: Plan
     do {
       plan = try Plan.exec(
-        record.facts(config, in: directory), process, options, host: Host(cgroups: record.cgroups.layout),
-        flavour: flavour, subCgroup: invocation.arguments["cgroup"] ?? "")
+        facts, process, options, host: Host(cgroups: record.cgroups.layout), flavour: flavour, subCgroup: subCgroup,
+        subCgroups: subCgroups)
     } catch { throw Failure(error.message) }
     directory.close()
     var setting = PerformanceSetting(state: record.state(.running))
@@ -104,6 +109,34 @@ enum ExecProcess {
       process.user.additionalGids.append(gid)
     }
     return process
+  }
+
+  /// `--cgroup`: `PATH`, or `CONTROLLER[,CONTROLLER…]:PATH` for hierarchies of v1.
+  static func cgroups(_ texts: [String]) throws(Failure) -> (all: String, byController: [String: String]) {
+    var (all, byController) = ("", [String: String]())
+    for text in texts {
+      guard let colon = text.firstIndex(of: ":") else {
+        all = text
+        continue
+      }
+      let path = String(text[text.index(after: colon)...])
+      for controller in text[..<colon].split(separator: ",") {
+        guard byController.updateValue(path, forKey: String(controller)) == nil else {
+          throw Failure("--cgroup: controller \(controller) specified multiple times")
+        }
+      }
+    }
+    return (all, byController)
+  }
+
+  /// The folder in cgroup v2 in which the container's first process is now; nil while it is the container's own.
+  static func cgroup(of record: ContainerRecord) -> String? {
+    guard record.cgroups.layout.version == .unified, let own = record.cgroups.unified,
+      let text = HostFile.text("/proc/\(record.initProcess.pid)/cgroup"),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("0::/") })
+    else { return nil }
+    let folder = PathText.join(record.cgroups.layout.mountPoint, String(line.dropFirst(3)))
+    return folder.hasPrefix(own + "/") ? folder : nil
   }
 
   /// `UID` or `UID:GID`.

@@ -37,6 +37,9 @@ enum Surroundings {
     return (count + extra, environment)
   }
 
+  /// The user namespace that this process is in does not allow setgroups(2) (user_namespaces(7)).
+  static var deniesSetgroups: Bool { HostFile.text("/proc/self/setgroups")?.hasPrefix("deny") ?? false }
+
   private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
   /// A process's number in a file, all or nothing.

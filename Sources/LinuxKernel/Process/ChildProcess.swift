@@ -119,6 +119,12 @@ extension LinuxKernel {
     ChildProcess(pid: pid, descriptor: Int32(try system(SYS_pidfd_open, pid, 0)))
   }
 
+  /// setns(2) with a pidfd: all of these namespaces of a process at once, or none.
+  public func join(_ process: ChildProcess, _ kinds: [NamespaceKind]) throws(Errno) {
+    try system(SYS_setns, Int(process.descriptor), kinds.reduce(0) { $0 | $1.bit })
+    forget()
+  }
+
   /// pidfd_getfd(2): a descriptor of another process becomes one of this.
   public static func descriptor(_ number: Int32, of process: ChildProcess) throws(Errno) -> Int32 {
     Int32(try system(SYS_pidfd_getfd, Int(process.descriptor), Int(number), 0))
