@@ -32,7 +32,20 @@ extension DrydockRunc {
   static func perform(_ plan: Plan, _ record: ContainerRecord, _ invocation: Invocation) throws(Failure) {
     var setting = PerformanceSetting(state: record.state(.running))
     setting.trace = try invocation.trace(started: LinuxKernel.monotonicTime())
-    do { try Performance(plan, setting).runAlone() } catch { throw Failure(error.message) }
+    do { try Performance(plan, setting).runAlone() } catch {
+      throw Failure(memoryInUse(plan.steps[error.step].call, error.errno) ?? error.message)
+    }
+  }
+
+  /// v1 says only "busy" when more memory is in use than the new limit allows.
+  private static func memoryInUse(_ call: KernelCall, _ errno: Runtime.Errno) -> String? {
+    guard errno == .EBUSY, let limit = call.writes("memory.limit_in_bytes"), case .writeFile(let path, _) = call else {
+      return nil
+    }
+    let folder = PathText.parent(path.path)
+    func number(_ name: String) -> String { (HostFile.text("\(folder)/\(name)") ?? "?").filter { $0 != "\n" } }
+    return "unable to set memory limit to \(limit) (current usage: \(number("memory.usage_in_bytes")), "
+      + "peak usage: \(number("memory.max_usage_in_bytes")))"
   }
 
   // MARK: update

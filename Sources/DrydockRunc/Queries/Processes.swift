@@ -34,7 +34,7 @@ enum ProcessTable {
     let clock = Clock()
     let passwd = HostFile.text("/etc/passwd") ?? ""
     let width = pidWidth
-    var out = "UID      " + right("PID", width + 3) + right("PPID", width + 1) + "  C STIME TTY          TIME CMD\n"
+    var out = "UID      " + right("PID", width) + right("PPID", width + 1) + "  C STIME TTY          TIME CMD\n"
     for pid in pids {
       guard let stat = ProcessStat(pid: pid) else { continue }
       let uid = owner(pid)
@@ -42,7 +42,7 @@ enum ProcessTable {
       let seconds = stat.ticks / clock.ticks
       let age = clock.uptime &- min(clock.uptime, stat.start / clock.ticks)
       out += left(user.count > 8 ? user.prefix(7) + "+" : user, 9)
-      out += right(String(pid), width + 3) + right(String(stat.parent), width + 1)
+      out += right(String(pid), width) + right(String(stat.parent), width + 1)
       out += right(String(age == 0 ? 0 : min(99, seconds * 100 / age)), 3)
       out += " " + clock.started(stat.start) + " " + left(terminal(stat.terminal), 8) + " " + time(seconds)
       out += " " + command(pid, stat) + "\n"
@@ -68,7 +68,7 @@ enum ProcessTable {
   }
 
   private static func right(_ text: String, _ width: Int) -> String {
-    String(repeating: " ", count: max(1, width - text.count)) + text
+    String(repeating: " ", count: max(0, width - text.count)) + text
   }
   private static func left(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))

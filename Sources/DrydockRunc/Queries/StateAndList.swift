@@ -7,7 +7,7 @@ import Runtime
 extension DrydockRunc {
   static func state(_ invocation: Invocation) throws(Failure) -> Int32 {
     let (directory, record) = try invocation.container()
-    print(json(record, in: directory, owner: "").pretty(indent: "  ") + "\n")
+    print(json(record, in: directory, owner: "").pretty(indent: "  "))
     return 0
   }
 
