@@ -7,21 +7,26 @@ public struct JSONParseError: Error, Sendable, Equatable, CustomStringConvertibl
 }
 
 extension JSON {
-  /// Parses exactly one JSON value (RFC 8259). Nesting deeper than `maxDepth` is refused.
-  public init(parsing text: String, maxDepth: Int = 512) throws(JSONParseError) {
-    try self.init(parsing: Array(text.utf8), maxDepth: maxDepth)
+  /// Parses exactly one JSON value (RFC 8259). Nesting deeper than `maxDepth` is refused, and so are more than
+  /// `maxValues` values altogether: a tree takes many times the memory of its text.
+  public init(parsing text: String, maxDepth: Int = 512, maxValues: Int = .max) throws(JSONParseError) {
+    try self.init(parsing: Array(text.utf8), maxDepth: maxDepth, maxValues: maxValues)
   }
 
   /// Parses exactly one JSON value from UTF-8 bytes.
-  public init(parsing bytes: some Collection<UInt8>, maxDepth: Int = 512) throws(JSONParseError) {
+  public init(
+    parsing bytes: some Collection<UInt8>, maxDepth: Int = 512, maxValues: Int = .max
+  ) throws(JSONParseError) {
     let result: Result<JSON, JSONParseError>? = bytes.withContiguousStorageIfAvailable { buffer in
-      JSON.parse(UnsafeBufferPointer(rebasing: buffer[...]), maxDepth)
+      JSON.parse(UnsafeBufferPointer(rebasing: buffer[...]), maxDepth, maxValues)
     }
-    self = try (result ?? Array(bytes).withUnsafeBufferPointer { JSON.parse($0, maxDepth) }).get()
+    self = try (result ?? Array(bytes).withUnsafeBufferPointer { JSON.parse($0, maxDepth, maxValues) }).get()
   }
 
-  private static func parse(_ buffer: UnsafeBufferPointer<UInt8>, _ maxDepth: Int) -> Result<JSON, JSONParseError> {
-    var parser = JSONParser(bytes: buffer, maxDepth: maxDepth)
+  private static func parse(
+    _ buffer: UnsafeBufferPointer<UInt8>, _ maxDepth: Int, _ maxValues: Int
+  ) -> Result<JSON, JSONParseError> {
+    var parser = JSONParser(bytes: buffer, maxDepth: maxDepth, maxValues: maxValues)
     do throws(JSONParseError) { return .success(try parser.parseWhole()) } catch { return .failure(error) }
   }
 }
@@ -29,12 +34,15 @@ extension JSON {
 struct JSONParser {
   let bytes: UnsafeBufferPointer<UInt8>
   let maxDepth: Int
+  let maxValues: Int
   var index = 0
   var depth = 0
+  var values = 0
 
-  init(bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int) {
+  init(bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int, maxValues: Int = .max) {
     self.bytes = bytes
     self.maxDepth = maxDepth
+    self.maxValues = maxValues
   }
 
   mutating func parseWhole() throws(JSONParseError) -> JSON {
@@ -58,6 +66,8 @@ struct JSONParser {
   mutating func parseValue() throws(JSONParseError) -> JSON {
     skipSpace()
     guard index < bytes.count else { throw fault("unexpected end of text") }
+    values += 1
+    guard values <= maxValues else { throw fault("more than \(maxValues) values") }
     switch bytes[index] {
     case UInt8(ascii: "{"): return try parseObject()
     case UInt8(ascii: "["): return try parseArray()

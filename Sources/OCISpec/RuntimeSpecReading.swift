@@ -22,6 +22,8 @@ extension RuntimeSpec {
     public static let size = 10 << 20
     /// Levels of nesting; the specification needs seven.
     public static let depth = 64
+    /// Values altogether; Docker's own have 1,500.
+    public static let values = 200_000
   }
 }
 

@@ -103,6 +103,7 @@ struct BundleConfigTests {
     for (text, words) in [
       (String(repeating: "{\"a\":", count: 10_000), "nested deeper than"),
       (String(repeating: "[", count: 10_000) + String(repeating: "]", count: 10_000), "nested deeper than"),
+      ("[" + String(repeating: "0,", count: 300_000) + "0]", "more than 200000 values"),
       ("", "unexpected end"), ("null", "cannot be null"), ("[]", "expected an object"),
       (#"{"ociVersion":1}"#, "ociVersion: expected a string"), ("{} {}", "text after the value"),
     ] {
