@@ -35,24 +35,30 @@ enum HostFile {
 
   /// Everything from a descriptor up to its end: `size` bytes are expected, more than `limit` are refused.
   static func read(_ descriptor: Int32, size: Int = 4096, limit: Int) throws(Refusal) -> [UInt8] {
-    var (bytes, count, capacity) = ([UInt8](), 0, max(256, min(size, limit + 1)))
+    var bytes: [UInt8] = []
+    var capacity = max(256, min(size, limit + 1))
     while true {
-      var got = 0
-      if capacity > bytes.count { bytes.append(contentsOf: repeatElement(0, count: capacity - bytes.count)) }
-      got = bytes.withUnsafeMutableBytes { buffer in
-        Glibc.read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count)
+      var (failure, isAtEnd): (Int32, Bool) = (0, false)
+      let part = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+        while count < capacity {
+          let got = Glibc.read(descriptor, buffer.baseAddress.map { $0 + count }, capacity - count)
+          if got > 0 {
+            count += got
+          } else if got == 0 {
+            isAtEnd = true
+            return
+          } else if Glibc.errno != Glibc.EINTR {
+            failure = Glibc.errno
+            return
+          }
+        }
       }
-      if got < 0 {
-        if Glibc.errno == Glibc.EINTR { continue }
-        throw .errno(.last)
-      }
-      if got == 0 { break }
-      count += got
-      guard count <= limit else { throw .large }
-      if count == bytes.count { capacity = min(capacity * 2, limit + 1) }
+      if failure != 0 { throw .errno(Errno(number: failure)) }
+      if bytes.isEmpty { bytes = part } else { bytes += part }
+      guard bytes.count <= limit else { throw .large }
+      if isAtEnd { return bytes }
+      capacity = min(max(4096, bytes.count), limit + 1 - bytes.count)
     }
-    bytes.removeLast(bytes.count - count)
-    return bytes
   }
 
   /// A small text file, or nil when it cannot be read; bytes that are no UTF-8 become U+FFFD.
