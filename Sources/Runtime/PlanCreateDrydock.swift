@@ -27,7 +27,6 @@ extension PlanBuilder {
     finishOutside()
     runCreationHooks()
     finishInside()
-    limitProcess(.container)
   }
 
   // MARK: The runtime
@@ -388,19 +387,31 @@ extension PlanBuilder {
     phase = .finalize
     setNames()
     setAttributes()
-    giveUpPrivileges()
+    giveUpPrivileges(limiting: .container)
     act(as: .container, .start)
     add(
       .openFIFO(path: PathText.join(options.stateDirectory, "exec.fifo")),
       "Everything is ready: the process sleeps here until `start`", failing: .context("reopen exec fifo"))
   }
 
-  /// By the runtime, at the very end: a process with few files or little memory could not have built the container.
+  /// By the process itself, which has the runtime's rights still; in a user namespace limits cannot be raised, and the
+  /// runtime does it. As late as can be, for a process with few files or little memory could not have built the
+  /// container; but before it becomes another user's, whom only a runtime with CAP_SYS_RESOURCE may limit.
   mutating func limitProcess(_ member: Role) {
     if process.rlimits.isEmpty { return }
+    if !has(.user) {
+      for rlimit in process.rlimits {
+        add(
+          .setrlimit(name: rlimit.type, soft: rlimit.soft, hard: rlimit.hard), "A limit of the process's own (ulimit)",
+          failing: .context("error setting rlimits for ready process"))
+      }
+      return
+    }
     act(as: .runtime, .limits)
     waits = true
     setRlimits(of: member)
+    act(as: member, .privileges)
+    waits = true
   }
 }
 

@@ -65,11 +65,7 @@ extension PlanBuilder {
     if process.user.umask == nil || process.user.umask == 0o22 {
       add(.umask(0o22), "The mode of files that the program makes")
     }
-    giveUpPrivileges { builder in
-      builder.limitProcess(.exec)
-      builder.act(as: .exec, .privileges)
-      builder.waits = true
-    }
+    giveUpPrivileges(limiting: .exec)
     act(as: .exec, .program)
     executeProgram()
   }

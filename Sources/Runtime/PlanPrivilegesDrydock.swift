@@ -39,7 +39,7 @@ extension PlanBuilder {
 
   /// Working directory, user, capabilities, seccomp, program: in an order in which each step still may be done, and
   /// nothing that was given up can come back.
-  mutating func giveUpPrivileges(beforeProgram: (inout PlanBuilder) -> Void = { _ in }) {
+  mutating func giveUpPrivileges(limiting member: Role) {
     phase = .privileges
     if let mask = process.user.umask, mask != 0o22 { add(.umask(mask), "The mode of files that the program makes") }
     let cwd = "chdir to cwd (\"\(process.cwd)\") set in config.json failed"
@@ -51,6 +51,7 @@ extension PlanBuilder {
     add(
       .dropBounding(CapabilityNames.except(capabilities.bounding)), "The bounding set: what no execve can give back",
       failing: .context("unable to apply bounding set"))
+    limitProcess(member)
     becomeUser(cwd, chdir)
     let sets = CapabilitySets(
       effective: capabilities.effective, permitted: capabilities.permitted, inheritable: capabilities.inheritable)
@@ -69,7 +70,6 @@ extension PlanBuilder {
     add(
       .closeRange(first: 3, cloexec: true), "The program gets descriptors 0, 1 and 2, and no others (CVE-2024-21626)",
       tolerating: .any)
-    beforeProgram(&self)
     if let profile = linux.seccomp, process.noNewPrivileges {
       phase = .privileges
       filter(profile, "Which system calls the program may make; with no_new_privs, as late as can be")
