@@ -88,7 +88,7 @@ struct PlanFlavourTests {
   @Test("The flavours differ in what they ask, and end in the same sets")
   func difference() throws {
     let plans = try RuntimeFlavour.allCases.map { try plan($0) }
-    #expect(Set(plans).count == 3)
+    #expect(Set(plans).count == 4)
     for plan in plans {
       #expect(plan.steps.contains { if case .capset(let sets) = $0.call { sets.effective.count == 14 } else { false } })
       #expect(plan.steps.contains { $0.call == .sethostname("2cdff35c90f6") })
@@ -102,6 +102,9 @@ struct PlanFlavourTests {
   func names() {
     #expect(RuntimeFlavour(executable: "/usr/bin/crun") == .crun)
     #expect(RuntimeFlavour(executable: "railcar") == .railcar)
+    #expect(RuntimeFlavour(executable: "/usr/local/bin/drydock-runc") == .drydock)
+    #expect(RuntimeFlavour.drydock.defaultRoot == "/run/drydock-runc")
+    #expect(RuntimeFlavour.drydock.verbs.contains("plan") && !RuntimeFlavour.drydock.verbs.contains("restore"))
     #expect(RuntimeFlavour(executable: "/opt/runc-1.5") == .runc)
   }
 }

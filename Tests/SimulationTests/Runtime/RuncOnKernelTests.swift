@@ -174,10 +174,12 @@ struct RuncOnKernelTests {
     #expect(left.isEmpty)
     #expect(machine.fixture.files.stat("/sys/fs/cgroup/docker/c1") == nil)
     #expect(machine.fixture.files.stat("/sys/fs/cgroup/memory/docker/c1") == nil)
-    #expect(machine.trace.refused.isEmpty)
+    // drydock-runc asks to hide what may not be there, and is told.
+    let refused = machine.trace.refused.filter { flavour != .drydock || !$0.hasSuffix("no such file or directory") }
+    #expect(refused.isEmpty)
   }
 
-  @Test("exec, pause, kill and delete --force", arguments: [RuntimeFlavour.runc, .crun])
+  @Test("exec, pause, kill and delete --force", arguments: [RuntimeFlavour.runc, .crun, .drydock])
   func execAndKill(_ flavour: RuntimeFlavour) throws {
     let machine = try Machine(flavour)
     _ = machine.run("create", ["--bundle", "/data", "c1"], document: try machine.config(["sleeper"]))
@@ -209,7 +211,9 @@ struct RuncOnKernelTests {
     #expect(machine.fixture.files.stat("/sys/fs/cgroup/docker/c1") == nil)
   }
 
-  @Test("A user namespace, a terminal, a read-only root, tmpfs, another user", arguments: [RuntimeFlavour.runc, .crun])
+  @Test(
+    "A user namespace, a terminal, a read-only root, tmpfs, another user",
+    arguments: [RuntimeFlavour.runc, .crun, .drydock])
   func variations(_ flavour: RuntimeFlavour) throws {
     let seen = Mutex("")
     let machine = try Machine(
