@@ -125,13 +125,29 @@ struct PlanDrydockTests {
     #expect(plan.steps[index].role == .runtime && !plan.steps[index].overlaps && !plan.steps[index + 1].overlaps)
   }
 
-  @Test("Limits of the process come at the very end, from outside")
+  @Test("Limits of the process come right before it becomes another user's: its own doing, or from outside")
   func rlimits() throws {
-    let plan = try PlanDrydockTests.plan(
-      PlanDrydockTests.docker { $0.process?.rlimits = [.init(type: "RLIMIT_AS", soft: 1, hard: 1)] })
-    let last = try #require(plan.steps.last)
-    #expect(last.call == .prlimit(pid: 0, name: "RLIMIT_AS", soft: 1, hard: 1))
-    #expect(last.role == .runtime && !last.overlaps && last.binding == .pidOf(.container))
+    let limit: (inout RuntimeSpec.Config) -> Void = {
+      $0.process?.rlimits = [.init(type: "RLIMIT_AS", soft: 1, hard: 1)]
+      $0.process?.user = .init(uid: 1000)
+    }
+    var plan = try PlanDrydockTests.plan(PlanDrydockTests.docker(limit))
+    let own = try PlanDrydockTests.position(plan) { $0.call == .setrlimit(name: "RLIMIT_AS", soft: 1, hard: 1) }
+    var user = try PlanDrydockTests.position(plan) { $0.call == .setresuid(1000) }
+    #expect(plan.steps[own].role == .container && own < user)
+    plan = try PlanDrydockTests.plan(
+      PlanDrydockTests.docker {
+        limit(&$0)
+        $0.linux?.namespaces.append(.init(.user))
+        $0.linux?.uidMappings = [.init(containerID: 0, hostID: 1, size: 2000)]
+        $0.linux?.gidMappings = [.init(containerID: 0, hostID: 1, size: 2000)]
+      })
+    let outside = try PlanDrydockTests.position(plan) {
+      $0.call == .prlimit(pid: 0, name: "RLIMIT_AS", soft: 1, hard: 1)
+    }
+    user = try PlanDrydockTests.position(plan) { $0.call == .setresuid(1000) }
+    #expect(plan.steps[outside].role == .runtime && !plan.steps[outside].overlaps && outside < user)
+    #expect(plan.steps[outside].binding == .pidOf(.container) && !plan.steps[outside + 1].overlaps)
   }
 
   // MARK: The root

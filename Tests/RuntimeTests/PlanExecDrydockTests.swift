@@ -101,7 +101,7 @@ struct PlanExecDrydockTests {
     #expect(clones[1].call == .clone(namespaces: [], cgroup: "/sys/fs/cgroup/docker/c1/init.scope"))
   }
 
-  @Test("CPU affinity before the cgroup and after; limits at the end, from outside; the program waits for them")
+  @Test("CPU affinity before the cgroup and after; limits before the user; the filter last of all")
   func processAttributes() throws {
     let plan = try exec(facts()) {
       $0.execCPUAffinity = .init(initial: "0", final: "1")
@@ -114,11 +114,11 @@ struct PlanExecDrydockTests {
     let birth = try #require(plan.steps.firstIndex { $0.creates == .exec })
     #expect(plan.steps[initial].role == .runtime && initial < birth)
     #expect(plan.steps.contains { $0.call == .schedSetaffinity(cpus: "1") && $0.role == .exec })
-    let limit = try #require(plan.steps.firstIndex { $0.call.name == "prlimit64" })
-    let look = try #require(plan.steps.firstIndex { $0.binding == .lookUp || $0.call.name == "faccessat2" })
-    #expect(look < limit && plan.steps[limit].binding == .pidOf(.exec) && !plan.steps[limit].overlaps)
-    #expect(plan.steps[limit + 1].call.name == "seccomp" && !plan.steps[limit + 1].overlaps)
-    #expect(plan.steps[limit + 2].call.name == "execve")
+    let limit = try #require(
+      plan.steps.firstIndex { $0.call == .setrlimit(name: "RLIMIT_NOFILE", soft: 3, hard: 3) })
+    let user = try #require(plan.steps.firstIndex { $0.call == .setresuid(0) && $0.phase == .privileges })
+    #expect(plan.steps[limit].role == .exec && limit < user)
+    #expect(plan.steps.suffix(3).map(\.call.name) == ["close_range", "seccomp", "execve"])
     #expect(plan.steps.contains { if case .openTerminal = $0.call { $0.role == .exec } else { false } })
     #expect(!plan.steps.contains { if case .bindTerminal = $0.call { true } else { false } })
     #expect(plan.steps.contains { $0.binding == .procOf(.exec) && $0.call.text.contains("oom_score_adj") })
