@@ -4,9 +4,11 @@ import Runtime
 
 /// Network interfaces (rtnetlink(7)).
 extension LinuxKernel {
-  /// In the network namespace of the calling process: `RTM_SETLINK` with `IFLA_IFNAME`, and `flags` `IFF_UP`.
+  /// In the network namespace of the calling process: `RTM_SETLINK` (or `RTM_NEWLINK`) with `IFLA_IFNAME`, and `flags` `IFF_UP`.
   func netlink(_ operation: String, _ attributes: [String: String]) throws(Errno) {
-    guard operation == "RTM_SETLINK", let name = attributes["IFLA_IFNAME"], attributes["flags"] == "IFF_UP" else {
+    guard ["RTM_SETLINK", "RTM_NEWLINK"].contains(operation), let name = attributes["IFLA_IFNAME"],
+      attributes["flags"] == "IFF_UP"
+    else {
       throw .EOPNOTSUPP
     }
     try NetlinkSocket().bringUp(name)
