@@ -109,7 +109,8 @@ struct MountTests {
       try kernel.perform(.symlink(target: "/etc/shadow", path: Self.at("/data/link")))
       try kernel.perform(.mknod(path: Self.at("/data/null"), kind: "c", mode: 0o666, major: 1, minor: 3))
       guard link("/mnt/data/sub/file", "/mnt/data/second") == 0 else { throw Errno(number: errno) }
-      _ = setxattr("/mnt/data/sub/file", "trusted.drydock", "yes", 3, 0)
+      var value = Array("yes".utf8)
+      try attribute(SYS_setxattr, "/mnt/data/sub/file", &value)
       var times = [timespec(tv_sec: 1000, tv_nsec: 0), timespec(tv_sec: 2000, tv_nsec: 7)]
       utimensat(AT_FDCWD, "/mnt/data/sub/file", &times, 0)
       var attachment = Attachment(
@@ -124,10 +125,9 @@ struct MountTests {
       stat("/mnt/data/sub/file", &copy.status)
       copy.link = try kernel.readLink("link", in: kernel.open(Self.at("/data"), O_RDONLY).release())
       copy.names = UInt(copy.status.st_nlink)
-      var value = [UInt8](repeating: 0, count: 3)
-      if getxattr("/mnt/data/sub/file", "trusted.drydock", &value, 3) == 3 {
-        copy.attribute = String(decoding: value, as: UTF8.self)
-      }
+      value = [0, 0, 0]
+      try attribute(SYS_getxattr, "/mnt/data/sub/file", &value)
+      copy.attribute = String(decoding: value, as: UTF8.self)
       copy.kind = try kernel.kind(of: Self.at("/data/null"))
       copy.rootMode = kernel.mode(of: Self.at("/data"))
       copy.written = refusal { try kernel.perform(.createFile(path: Self.at("/data/new"), mode: 0o600)) }
@@ -350,4 +350,14 @@ func refusal(_ body: () throws -> Void) -> Errno? {
     try body()
     return nil
   } catch { return error as? Errno ?? .EIO }
+}
+
+/// setxattr(2) or getxattr(2) of `trusted.drydock`.
+private func attribute(_ call: Int32, _ path: String, _ value: inout [UInt8]) throws {
+  try value.withUnsafeMutableBytes { value in
+    let (address, count) = (Int(bitPattern: value.baseAddress), value.count)
+    try system(with: path) { path in
+      "trusted.drydock".withCString { clinux_call(Int(call), path, Int(bitPattern: $0), address, count, 0, 0) }
+    }
+  }
 }

@@ -73,8 +73,19 @@ func withFolder<T>(_ body: (String) throws -> T) throws -> T {
   var template = Array("/tmp/drydock-kernel-XXXXXX".utf8CString)
   guard mkdtemp(&template) != nil else { throw Trouble(words: "mkdtemp: \(Errno(number: errno))") }
   let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-  defer {
-    nftw(path, { name, _, _, _ in name.map { remove($0) } ?? 0 }, 16, 8 | 1 /* FTW_DEPTH | FTW_PHYS */)
-  }
+  defer { removeTree(path) }
   return try body(path)
+}
+
+/// Removes a folder with all that is in it; links are not followed.
+func removeTree(_ path: String) {
+  if unlink(path) == 0 { return }
+  if let folder = opendir(path) {
+    while let entry = readdir(folder) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      if name != ".", name != ".." { removeTree(path + "/" + name) }
+    }
+    closedir(folder)
+  }
+  rmdir(path)
 }

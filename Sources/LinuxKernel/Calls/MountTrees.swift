@@ -95,10 +95,20 @@ extension LinuxKernel {
   }
 
   /// move_mount(2): attaches a prepared mount, or moves one, to the place that was opened.
+  ///
+  /// ENOTDIR where one is a folder and the other is not.
   func attach(_ tree: Int32, to target: Int32) throws(Errno) {
-    // MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
-    try withEmptyPath { (empty) throws(Errno) in
-      try system(SYS_move_mount, Int(tree), empty, Int(target), empty, 0x44)
+    do throws(Errno) {
+      // MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
+      try withEmptyPath { (empty) throws(Errno) in
+        try system(SYS_move_mount, Int(tree), empty, Int(target), empty, 0x44)
+      }
+    } catch {
+      // The kernel has one errno for that and for what it forbids.
+      guard error == .EINVAL, let mounted = try? status(of: tree), let covered = try? status(of: target),
+        (mounted.st_mode & S_IFMT == S_IFDIR) != (covered.st_mode & S_IFMT == S_IFDIR)
+      else { throw error }
+      throw .ENOTDIR
     }
   }
 

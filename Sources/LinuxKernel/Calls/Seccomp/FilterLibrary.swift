@@ -11,7 +11,9 @@ enum FilterLibrary {
     guard let filter = seccomp_init(byDefault) else { throw .ENOMEM }
     defer { seccomp_release(filter) }
     for architecture in FilterArchitecture.all(of: profile) where architecture != .native {
-      try check(seccomp_arch_add(filter, architecture.token))
+      let result = seccomp_arch_add(filter, architecture.token)
+      // EDOM: of the other endianness, so no process of this machine has it.
+      if result != -EDOM { try check(result) }
     }
     // A binary tree: what it costs is paid once, a linear search at each call. (2.5.4 mistakes an empty one.)
     if profile.syscalls.reduce(0, { $0 + $1.names.count }) > 32 {
