@@ -50,13 +50,15 @@ public struct ExecFIFO: Sendable {
     defer { _ = close(file) }
     while true {
       let ready = LinuxKernel.poll([file, sleeper.descriptor])
-      if ready.contains(file) {
+      // A short program may have ended since the FIFO was looked at: its byte is there all the same.
+      let hasEnded = ready.contains(sleeper.descriptor)
+      if hasEnded || ready.contains(file) {
         var byte: UInt8 = 0
         let count = read(file, &byte, 1)
         if count == 1 { return }
         if count < 0, errno != EAGAIN, errno != EINTR { throw Errno(number: errno) }
       }
-      if ready.contains(sleeper.descriptor) { throw .EAGAIN }
+      if hasEnded { throw .EAGAIN }
     }
   }
 }

@@ -111,6 +111,43 @@ struct LeakTests {
     }
   }
 
+  @Test("a container that joins another's PID namespace, caught by that one while it is being made")
+  func joining() throws {
+    try Sandbox.with { box in
+      let secret = try box.secret()
+      let path = String(secret.path.dropFirst())
+      let attacker = """
+        touch /ready
+        while ! test -e /stop; do
+          for p in /proc/[0-9]*; do
+            case $p in /proc/1|/proc/$$) continue;; esac
+            for f in $p/cwd $p/root $p/fd/*; do
+              test -e $f/\(path) && echo "$f $(readlink $f)" >> /escaped
+            done
+          done
+        done
+        """
+      // Without CAP_SYS_PTRACE: with it, and without a user namespace, a container that shares its PID namespace trusts all in it.
+      let container = try box.started("a", script: "sleep 1000")
+      try Files.write(attacker, to: "\(container.bundle.rootfs)/attacker")
+      try box.runtime("exec", "--detach", container.id, "sh", "/attacker")
+      #expect(becomesTrue { Files.exists("\(container.bundle.rootfs)/ready") })
+      let pid = try container.pid()
+      let bundle = try box.bundle("b") {
+        $0.namespace("pid", path: "/proc/\(pid)/ns/pid")
+        $0.args = ["true"]
+      }
+      for _ in 0..<20 {
+        let outcome = try box.runtime("run", "--bundle", bundle.path, box.id("b"))
+        #expect(outcome.succeeded, "\(outcome)")
+      }
+      try Files.write("", to: "\(container.bundle.rootfs)/stop")
+      #expect(
+        !Files.exists("\(container.bundle.rootfs)/escaped"),
+        "\(Files.textIfAny("\(container.bundle.rootfs)/escaped") ?? "")")
+    }
+  }
+
   @Test("exec --cap gives no inheritable capabilities (CVE-2022-29162), nor does the specification's template")
   func inheritable() throws {
     try Sandbox.with { box in

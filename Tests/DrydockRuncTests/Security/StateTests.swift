@@ -5,8 +5,9 @@ import Testing
 @Suite("Attack: state directories", .requireRoot)
 struct StateTests {
   private func stateFile(_ box: Sandbox) throws -> String {
-    let folder = "\(box.root)/\(box.id())"
-    return "\(folder)/\(try #require(Files.names(in: folder).first { $0.hasSuffix(".json") || $0 == "status" }))"
+    let path = "\(box.root)/\(box.id())/state.json"
+    try #require(Files.exists(path))
+    return path
   }
 
   @Test(
