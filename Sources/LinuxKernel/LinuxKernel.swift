@@ -1,7 +1,6 @@
 import Glibc
 import OCISpec
 import Runtime
-import Synchronization
 
 /// Linux, as the process that calls it meets it: the kernel seam's real end.
 ///
@@ -11,7 +10,7 @@ import Synchronization
 /// pivot_root. A process that was forked has them too, but in a mount namespace of its own they lead to the old one:
 /// it calls `forget()` first.
 public final class LinuxKernel: Sendable {
-  let kept = Mutex(Kept())
+  let kept = OneThread(Kept())
 
   public init() {}
 
@@ -54,5 +53,17 @@ public final class LinuxKernel: Sendable {
       (procfs, oldRoot, nullDevice, detail) = (-1, -1, -1, nil)
     }
     private func close(_ descriptor: Int32) { if descriptor >= 0 { _ = Glibc.close(descriptor) } }
+  }
+}
+
+/// What a process that has one thread keeps for itself.
+///
+/// No Mutex: it knows who holds it by a thread's number, which it asks for once, in each place of the program by itself;
+/// after a fork into a PID namespace one place would know the old number and another the new one.
+final class OneThread<Value>: @unchecked Sendable {
+  private var value: Value
+  init(_ value: Value) { self.value = value }
+  func withLock<Result, Failure>(_ body: (inout Value) throws(Failure) -> Result) throws(Failure) -> Result {
+    try body(&value)
   }
 }
