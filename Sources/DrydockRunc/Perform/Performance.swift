@@ -134,7 +134,11 @@ final class Performance {
     }
     let step = plan.steps[index]
     let ends = step.call.isLast
-    if ends { announce(index, 0) }
+    if ends {
+      // Who hears of it may end: from here on this process no longer dies with it.
+      if role != .runtime { LinuxKernel.dieWithParent(false) }
+      announce(index, 0)
+    }
     do {
       let result = try ask(index, step)
       last = .done
@@ -425,7 +429,6 @@ final class Performance {
   /// Sleeps at the FIFO.
   func sleepAtFIFO() throws(Errno) {
     guard let fifo else { throw .EBADF }
-    LinuxKernel.dieWithParent(false)
     try fifo.await()
   }
 }
