@@ -1,9 +1,10 @@
 # make run    the REPL          make test   every test
-# make lint   swift-format      make bench  speed, release build
+# make lint   swift-format      make bench  speed, release build (bench-trace, bench-runc: one of its parts)
+# make test-vm   the runtime on a pure cgroup-v2 host: a virtual machine that boots here
 SHELL := /bin/bash
 SWIFT ?= swift
 
-.PHONY: run release runc test lint format bench setup clean
+.PHONY: run release runc test test-vm lint format bench bench-trace bench-runc setup clean
 
 # A debug build: it takes a third of the time, and a person does not notice the difference.
 run: setup
@@ -21,14 +22,24 @@ runc: setup
 test: setup
 	$(SWIFT) test --parallel
 
+# ONLY=PART runs the checks of Tests/vm whose file's name holds it.
+test-vm: runc
+	@.ci/test-vm $(ONLY)
+
 lint:
 	@$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
 
 format:
 	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
 
-bench: release
+bench: bench-trace bench-runc
+
+bench-trace: release
 	@.ci/bench
+
+# Needs root. ROUNDS=N (100).
+bench-runc: runc
+	@.ci/bench-runc
 
 # Installs the system libraries that are missing.
 setup:
