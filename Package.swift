@@ -68,7 +68,11 @@ let package = Package(
       dependencies: ["CLinux", "CSeccomp", "CCap", "JSONTree", "OCISpec", "Runtime"]),
     // The verbs of the OCI runtime on Linux: processes that perform a plan, state, console, hooks, log.
     .target(name: "DrydockRunc", dependencies: ["CLinux", "CSeccomp", "JSONTree", "OCISpec", "Runtime", "LinuxKernel"]),
-    .executableTarget(name: "drydock-runc", dependencies: ["DrydockRunc"]),
+    // The runtime's first instructions, before the C library's and Swift's own.
+    .target(name: "CGuard"),
+    .executableTarget(
+      name: "drydock-runc", dependencies: ["CGuard", "DrydockRunc"],
+      linkerSettings: [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", "drydock_start"])]),
     // Real mode's host: clocks and randomness.
     .target(name: "LinuxHost", dependencies: ["Seams"]),
     // The distribution API's real end: HTTP to registries, TLS, proxies.
