@@ -377,7 +377,7 @@ extension PlanBuilder {
     if cwd != "/" {
       add(
         .makeFolders(path: inRoot(cwd), mode: 0o755), "The working directory is made when the image has none",
-        tolerating: .exists, failing: .context("mkdir \(process.cwd)"))
+        tolerating: .exists)
     }
     coverOwnPaths()
     applyLabelsAsDrydock()

@@ -89,6 +89,16 @@ extension Plan {
     return Plan(.delete, flavour, b.steps)
   }
 
+  /// What an unfinished container without a mount namespace has left of its mounts on the host; nil when there can be
+  /// none.
+  public static func unmount(_ container: ContainerFacts) -> Plan? {
+    var b = builder(container, .drydock)
+    if b.has(.mount) { return nil }
+    b.act(as: .runtime, .cleanup)
+    b.leaveMounts()
+    return Plan(.delete, .drydock, b.steps)
+  }
+
   /// `pause`.
   public static func pause(_ container: ContainerFacts, flavour: RuntimeFlavour = .runc) -> Plan {
     var b = builder(container, flavour)

@@ -411,7 +411,7 @@ extension PlanBuilder {
       add(
         .unmount(
           target: KernelPath(root: rootfs, PathText.rooted(mount.destination)),
-          flags: ["MNT_DETACH", "UMOUNT_NOFOLLOW"]),
+          flags: ["MNT_DETACH"]),
         "Without a mount namespace of its own the container's mounts lie on the host", tolerating: .any)
     }
   }

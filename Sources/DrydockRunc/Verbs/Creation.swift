@@ -75,7 +75,7 @@ struct Creation {
       self.process = process
     } catch {
       performance.destroyChildren()
-      Creation.undo(notes)
+      Creation.undo(notes, facts)
       throw error
     }
     (self.notes, self.facts, terminal) = (notes, facts, performance.terminal)
@@ -96,9 +96,12 @@ struct Creation {
   }
 
   /// Takes away what an unfinished container has left, as far as it was made.
-  private static func undo(_ notes: ContainerNotes) {
+  private static func undo(_ notes: ContainerNotes, _ facts: ContainerFacts) {
     // Another runtime's container of that name is not ours to touch.
     guard let directory = notes.directory else { return }
+    if let plan = Plan.unmount(facts) {
+      try? Performance(plan, PerformanceSetting(state: notes.record.state(.stopped))).runAlone()
+    }
     for path in notes.record.cgroups.all { try? CgroupRemoval.remove(path) }
     try? directory.remove()
   }
@@ -152,7 +155,8 @@ extension ContainerRecord {
   /// stage, and else without being parsed.
   func config(in directory: StateDirectory, hooks stage: RuntimeSpec.HookStage) throws(Failure) -> RuntimeSpec.Config {
     let bytes = try directory.configBytes()
-    if contains(bytes, stage.rawValue) { return try directory.config() }
+    // Without a mount namespace its mounts are the host's, to be taken away.
+    if !namespaces.contains(.mount) || contains(bytes, stage.rawValue) { return try directory.config() }
     var config = RuntimeSpec.Config(ociVersion: ociVersion, annotations: annotations)
     var linux = RuntimeSpec.Linux()
     linux.namespaces = namespaces.filter { $0 != .pid || hasOwnPIDs }.map { RuntimeSpec.Namespace($0) }
