@@ -115,4 +115,44 @@ struct DeviceProgramTests {
     #expect(Self.allows(rules, "b", 8, 1999, "r") == true)
     #expect(Self.allows(rules, "b", 8, 2000, "r") == false)
   }
+
+  // MARK: The kernel's answer
+
+  /// Where cgroup v2 is mounted.
+  static var unified: String? {
+    text("/proc/self/mountinfo")?.split(separator: "\n").first { $0.contains(" - cgroup2 ") }
+      .map { String($0.split(separator: " ")[4]) }
+  }
+
+  @Test(
+    "The kernel takes the program, replaces it, and does as it says", .root,
+    .enabled(if: unified != nil, "no cgroup v2"))
+  func attached() throws {
+    let folder = try #require(Self.unified) + "/drydock-kernel-test-\(getpid())"
+    let kernel = LinuxKernel()
+    try kernel.perform(.mkdir(path: KernelPath(folder), mode: 0o755))
+    defer { rmdir(folder) }
+    let opened = try kernel.open(KernelPath(folder), O_RDONLY | O_DIRECTORY)
+    /// The exit status of a shell in the cgroup.
+    func shell(_ script: String) throws -> Int32 {
+      let arguments = try LinuxKernel.vector(["sh", "-c", "echo 0 > \(folder)/cgroup.procs; exec 2>&-; \(script)"])
+      defer { LinuxKernel.free(arguments) }
+      var child = pid_t()
+      guard posix_spawn(&child, "/bin/sh", nil, nil, arguments, nil) == 0 else { throw Errno.EIO }
+      var status: Int32 = 0
+      waitpid(child, &status, 0)
+      return status >> 8
+    }
+    let null = Self.rule(true, "c", 1, 3, "rw")
+    try kernel.perform(.deviceProgram(cgroup: folder, rules: [Self.nothing, null]))
+    let first = try kernel.attachedPrograms(opened.raw)
+    #expect(first.count == 1)
+    #expect(try shell("echo > /dev/null") == 0)
+    #expect(try shell("read line < /dev/zero") != 0)
+    try kernel.perform(.deviceProgram(cgroup: folder, rules: [Self.nothing]))
+    let second = try kernel.attachedPrograms(opened.raw)
+    #expect(second.count == 1)
+    #expect(second != first)
+    #expect(try shell("echo > /dev/null") != 0)
+  }
 }

@@ -32,8 +32,38 @@ extension LinuxKernel {
       resolve: Linux.resolveInRoot | Linux.resolveNoMagicLinks | Linux.resolveNoSymlinks)
   }
 
-  /// Walks through `path`, component by component. What has been walked through holds no links.
+  /// Makes what is missing. Usually that is only the last one.
   private func make(_ path: KernelPath, _ kind: Attachment.Missing, _ mode: UInt32) throws(Errno) -> Descriptor {
+    let names = LinuxKernel.components(path.path)
+    if path.root != nil, let name = names.last, name != "..", !path.path.utf8.contains(0) {
+      let folder = KernelPath(root: path.root ?? "/", names.dropLast().joined(separator: "/"))
+      if let folder = try? open(folder, Linux.oPath | O_DIRECTORY),
+        let made = try? make(name, in: folder, kind, mode)
+      {
+        return made
+      }
+    }
+    return try walk(path, kind, mode)
+  }
+
+  /// Makes one name in a folder. EEXIST when something is there, be it a link that leads nowhere.
+  private func make(
+    _ name: String, in folder: borrowing Descriptor, _ kind: Attachment.Missing, _ mode: UInt32
+  ) throws(Errno) -> Descriptor {
+    if kind == .file {
+      // O_EXCL: nothing that has come meanwhile is opened.
+      return try openBelow(
+        folder.raw, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode: mode, resolve: Linux.resolveBeneath)
+    }
+    let number = Int(folder.raw)
+    try system(with: name) { clinux_call(Int(SYS_mkdirat), number, $0, Int(mode), 0, 0, 0) }
+    return try openBelow(
+      folder.raw, name, Linux.oPath | O_DIRECTORY | O_NOFOLLOW,
+      resolve: Linux.resolveBeneath | Linux.resolveNoSymlinks)
+  }
+
+  /// Walks through `path`, component by component. What has been walked through holds no links.
+  private func walk(_ path: KernelPath, _ kind: Attachment.Missing, _ mode: UInt32) throws(Errno) -> Descriptor {
     if path.path.utf8.contains(0) { throw .EINVAL }
     let root = try self.root(path.root ?? "/")
     var ahead = LinuxKernel.components(path.path)
@@ -67,24 +97,15 @@ extension LinuxKernel {
         }
         continue
       }
-      if isLast, kind == .file {
-        // O_EXCL: nothing that has come meanwhile is opened.
-        _ = try openBelow(
-          folder.raw, component, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode: mode, resolve: Linux.resolveBeneath)
-      } else {
-        let number = Int(folder.raw)
-        do throws(Errno) {
-          try system(with: component) {
-            clinux_call(Int(SYS_mkdirat), number, $0, Int(isLast ? mode : 0o755), 0, 0, 0)
-          }
-        } catch {
-          // Somebody else was quicker: it is looked at again.
-          guard error == .EEXIST else { throw error }
-          ahead.append(component)
-          links += 1
-          if links > 40 { throw .ELOOP }
-          continue
-        }
+      do throws(Errno) {
+        _ = try make(component, in: folder, isLast ? kind : .directory, isLast ? mode : 0o755)
+      } catch {
+        // Somebody else was quicker: it is looked at again.
+        guard error == .EEXIST else { throw error }
+        links += 1
+        if links > 40 { throw .ELOOP }
+        ahead.append(component)
+        continue
       }
       walked.append(component)
     }

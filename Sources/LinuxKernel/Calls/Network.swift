@@ -58,7 +58,7 @@ struct InterfaceAddress: Hashable {
 
 /// A request of rtnetlink, byte by byte: struct nlmsghdr, a fixed part, attributes.
 struct NetlinkMessage {
-  enum Kind: UInt16 { case getLink = 18, setLink = 19, newAddress = 20, getAddress = 22 }
+  enum Kind: UInt16 { case newLink = 16, getLink = 18, setLink = 19, newAddress = 20, getAddress = 22 }
 
   private(set) var bytes: [UInt8] = []
 
