@@ -34,7 +34,7 @@ extension Performance {
       try run(hook, stage, index, step)
       return 0
     case .runHelper(let program, let arguments):
-      return try refusing { () throws(Errno) in try runHelper(program, arguments, step) }
+      return try runHelper(program, arguments, step)
     case .lookUp(let file, let path):
       try lookUp(file, path)
       return 0
@@ -193,8 +193,8 @@ extension Performance {
   }
 
   /// newuidmap(1) and newgidmap(1).
-  private func runHelper(_ program: String, _ arguments: [String], _ step: Step) throws(Errno) -> Int {
-    guard case .pidOf(let role) = step.binding else { throw .EINVAL }
+  private func runHelper(_ program: String, _ arguments: [String], _ step: Step) throws(StepError) -> Int {
+    guard case .pidOf(let role) = step.binding else { throw .refused(.EINVAL) }
     let pid = String(pid(of: role))
     let path =
       getenv("PATH").map { String(cString: $0) } ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -206,14 +206,14 @@ extension Performance {
           break
         }
       }
-      if file == program { throw .ENOENT }
+      if file == program { throw .said(.ENOENT, "\(program): executable file not found in $PATH") }
     }
     let words = arguments.map { $0 == "{pid}" ? pid : $0 }
     do {
-      try Hook(file, words, environment: ["PATH=" + path]).run()
+      try Hook(file, [program] + words, environment: ["PATH=" + path]).run()
     } catch {
-      if case .notExecuted(let errno) = error { throw errno }
-      throw .EPERM
+      if case .notExecuted(let errno) = error { throw .refused(errno) }
+      throw .said(.EPERM, "\(program) \(words.joined(separator: " ")): \(error.message)")
     }
     return 0
   }
