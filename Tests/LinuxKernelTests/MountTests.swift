@@ -178,6 +178,45 @@ struct MountTests {
     #expect(owner == 100_000)
   }
 
+  @Test("What was prepared gets its attributes when it is attached, and its propagation before")
+  func prepared() throws {
+    let (line, error) = try Self.inMountNamespace { kernel -> (String?, Errno?) in
+      try kernel.perform(.mkdir(path: Self.at("/source"), mode: 0o755))
+      try kernel.perform(.mount(source: "", target: "/mnt", type: "", flags: ["MS_SHARED"], data: ""))
+      var source = Attachment(source: "/mnt/source", target: "/")
+      source.propagation = [["MS_REC", "MS_SLAVE"]]
+      try kernel.perform(.prepareMount(0, source))
+      kernel.forget()
+      var attachment = Attachment(
+        source: "", target: Self.at("/copy"), attributes: ["MOUNT_ATTR_RDONLY", "MOUNT_ATTR_NODEV"])
+      attachment.makes = .directory
+      attachment.prepared = 0
+      try kernel.perform(.attach(attachment))
+      // It is there once.
+      return (mountLine("/mnt/copy"), refusal { try kernel.perform(.attach(attachment)) })
+    }
+    #expect(line?.contains(" ro,nodev") == true)
+    #expect(line?.contains("master:") == true)
+    #expect(error == .EBADF)
+  }
+
+  @Test("tmpfs has the mode of the folder that it covers; one that had to be made has none to give")
+  func modeOfTarget() throws {
+    let modes = try Self.inMountNamespace { kernel -> [UInt32?] in
+      try kernel.perform(.mkdir(path: Self.at("/there"), mode: 0o711))
+      var modes: [UInt32?] = []
+      for (path, data) in [("/there", ""), ("/new", ""), ("/there", "mode=700"), ("/new", "iversion")] {
+        var attachment = Attachment(source: "tmpfs", target: Self.at(path), type: "tmpfs", data: data)
+        attachment.makes = .directory
+        attachment.modeOfTarget = true
+        try kernel.perform(.attach(attachment))
+        modes.append(kernel.mode(of: Self.at(path)))
+      }
+      return modes
+    }
+    #expect(modes == [0o711, 0o1777, 0o700, 0o1777])
+  }
+
   @Test("Recursive attributes reach the mounts below")
   func recursive() throws {
     let lines = try Self.inMountNamespace { kernel -> [String?] in

@@ -9,59 +9,80 @@ extension LinuxKernel {
     let target = attachment.target
     // What roots lead to may be another mount from now on.
     defer { if target.root == nil { kept.withLock { $0.set(root: nil, -1) } } }
-    let place = try place(target, makes: attachment.makes, ordinary: attachment.ordinary)
+    var isNew = false
+    let place = try place(target, makes: attachment.makes, ordinary: attachment.ordinary, isNew: &isNew)
     if !attachment.mayCoverProc, try LinuxKernel.fileSystemType(place.raw) == Linux.procSuperMagic { throw .EXDEV }
     if attachment.isBind {
-      let tree = try tree(attachment)
+      let tree = try bindTree(attachment)
       try finish(attachment, tree, place.raw)
     } else {
-      try attachFileSystem(attachment, place.raw)
+      try attachFileSystem(attachment, place.raw, isNew: isNew)
     }
   }
 
   /// Makes the copy of a bind mount's source before the process that will attach it exists: it may have fewer rights
   /// (an id mapping takes CAP_SYS_ADMIN over the file system), and another user to read the source with.
   func prepareMount(_ number: Int, _ attachment: Attachment) throws(Errno) {
-    let raw = try bindTree(attachment).release()
+    let tree = try copyOfSource(attachment)
+    try changeAttributes(attachment, tree.raw)
+    try propagate(attachment, tree.raw)
+    let raw = tree.release()
     kept.withLock { $0.prepared.append((number, raw)) }
   }
 
-  /// A copy of the mount at the source, with its attributes; EBADF when one was prepared and is not there.
-  private func tree(_ attachment: Attachment) throws(Errno) -> Descriptor {
-    guard let number = attachment.prepared else { return try bindTree(attachment) }
-    let ready = kept.withLock { kept -> Int32? in
-      guard let index = kept.prepared.firstIndex(where: { $0.number == number }) else { return nil }
-      return kept.prepared.remove(at: index).tree
+  /// A bind mount that is attached nowhere, with its attributes; EBADF when one was prepared and is not there.
+  private func bindTree(_ attachment: Attachment) throws(Errno) -> Descriptor {
+    let tree: Descriptor
+    if let number = attachment.prepared {
+      let ready = kept.withLock { kept -> Int32? in
+        guard let index = kept.prepared.firstIndex(where: { $0.number == number }) else { return nil }
+        return kept.prepared.remove(at: index).tree
+      }
+      guard let ready else { throw .EBADF }
+      tree = Descriptor(ready)
+    } else {
+      tree = try copyOfSource(attachment)
     }
-    guard let ready else { throw .EBADF }
-    return Descriptor(ready)
+    try changeAttributes(attachment, tree.raw)
+    return tree
   }
 
-  private func bindTree(_ attachment: Attachment) throws(Errno) -> Descriptor {
+  private func copyOfSource(_ attachment: Attachment) throws(Errno) -> Descriptor {
     let tree = try cloneTree(attachment.source, recursive: attachment.recursive)
     if let idMap = attachment.idMap {
       let namespace = try userNamespace(idMap)
       try setAttributes(tree.raw, set: .idmap, namespace: namespace.raw, recursive: attachment.recursiveIDMap)
     }
-    let set = try MountAttributes(names: attachment.attributes)
-    let cleared = try MountAttributes(names: attachment.cleared)
-    try change(tree.raw, set: set, clear: cleared, recursive: false)
     return tree
   }
 
-  private func attachFileSystem(_ attachment: Attachment, _ place: Int32) throws(Errno) {
+  /// Of the topmost mount.
+  private func changeAttributes(_ attachment: Attachment, _ tree: Int32) throws(Errno) {
+    let set = try MountAttributes(names: attachment.attributes)
+    try change(tree, set: set, clear: try MountAttributes(names: attachment.cleared), recursive: false)
+  }
+
+  private func attachFileSystem(_ attachment: Attachment, _ place: Int32, isNew: Bool) throws(Errno) {
     var options = LinuxKernel.options(attachment.data)
     var attributes = try MountAttributes(names: attachment.attributes)
     var flags = attributes.flags
-    if attachment.modeOfTarget, !options.contains(where: { $0.hasPrefix("mode=") }) {
+    // A folder that was only made now has no mode of its own: the file system has one by default.
+    if attachment.modeOfTarget, !isNew, !options.contains(where: { $0.hasPrefix("mode=") }) {
       options.append("mode=" + String(try status(of: place).st_mode & 0o7777, radix: 8))
     }
     // It can be filled only while it is writable.
     let late: MountAttributes = attachment.copyUp ? attributes.intersection(.rdonly) : []
     attributes.subtract(late)
     flags.subtract(late.flags)
+    // This flag of mount(2) is no option.
+    let countsVersions = options.contains("iversion")
+    if countsVersions {
+      options.removeAll { $0 == "iversion" }
+      flags.insert(.iversion)
+    }
     try withFileSystem(
-      type: attachment.type, source: attachment.source, options: options, attributes: attributes
+      type: attachment.type, source: attachment.source, options: options, attributes: attributes,
+      onlyOld: countsVersions
     ) { (tree) throws(Errno) in
       if attachment.copyUp {
         try copyUp(from: place, to: tree.raw)

@@ -13,12 +13,15 @@ extension LinuxKernel {
     return try make(path, .directory, mode)
   }
 
-  /// What is at `path`; when nothing is, it is made.
-  func place(_ path: KernelPath, makes missing: Attachment.Missing, ordinary: Bool) throws(Errno) -> Descriptor {
+  /// What is at `path`; when nothing is, it is made (`isNew`).
+  func place(
+    _ path: KernelPath, makes missing: Attachment.Missing, ordinary: Bool, isNew: inout Bool
+  ) throws(Errno) -> Descriptor {
     do throws(Errno) { return try open(path, ordinary: ordinary) } catch {
       guard error == .ENOENT, missing != .nothing else { throw error }
     }
     _ = try make(path, missing, missing == .directory ? 0o755 : 0o644)
+    isNew = true
     // Opened anew: the rules for what may be on the way are the same as if it had been there before.
     return try open(path, ordinary: ordinary)
   }

@@ -29,7 +29,7 @@ extension LinuxKernel {
     } else {
       try withFileSystem(
         type: type, source: source, options: flags.fileSystemOptions + LinuxKernel.options(data),
-        attributes: MountAttributes(flags)
+        attributes: MountAttributes(flags), onlyOld: flags.contains(.iversion)
       ) { (tree) throws(Errno) in
         try attach(tree.raw, to: place.raw)
       } old: { () throws(Errno) in
@@ -101,7 +101,7 @@ extension LinuxKernel {
   /// A new file system, mounted nowhere, for `body` to attach. `old` does the whole by mount(2), for what the new API
   /// cannot do.
   func withFileSystem(
-    type: String, source: String, options: [String], attributes: MountAttributes,
+    type: String, source: String, options: [String], attributes: MountAttributes, onlyOld: Bool = false,
     _ body: (borrowing Descriptor) throws(Errno) -> Void, old: () throws(Errno) -> Void
   ) throws(Errno) {
     kept.withLock { $0.detail = nil }
@@ -109,7 +109,7 @@ extension LinuxKernel {
     // Read-only belongs to the file system, too, except where others have the same one: there only the mount is.
     if attributes.contains(.rdonly), !LinuxKernel.sharedFileSystems.contains(type) { options.append("ro") }
     // fsconfig(2) takes no longer strings.
-    if options.contains(where: { $0.utf8.count > 240 }) || source.utf8.count > 255 { return try old() }
+    if onlyOld || options.contains(where: { $0.utf8.count > 240 }) || source.utf8.count > 255 { return try old() }
     let tree: Descriptor
     do throws(Errno) {
       tree = try fileSystem(type: type, source: source, options: options, attributes: attributes)
