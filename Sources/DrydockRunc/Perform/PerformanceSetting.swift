@@ -38,16 +38,21 @@ final class ContainerNotes {
   let config: [UInt8]
   private(set) var record: ContainerRecord
   private(set) var directory: StateDirectory?
+  /// Whether somebody may look at the container before it is finished: then the notes say that it is being created, and
+  /// are written once more at the end. Otherwise the notes with the process's number are the last ones; should the
+  /// runtime die after them, so does the process, which every reader of the notes asks for.
+  private let isWatched: Bool
 
-  init(_ root: StateRoot, _ record: ContainerRecord, config: [UInt8]) {
-    (self.root, self.record, self.config) = (root, record, config)
+  /// `isWatched`: hooks will be executed meanwhile.
+  init(_ root: StateRoot, _ record: ContainerRecord, config: [UInt8], isWatched: Bool) {
+    (self.root, self.record, self.config, self.isWatched) = (root, record, config, isWatched)
   }
 
   /// Makes the container's folder and locks it.
   func make() throws(Failure) {
     let directory = try root.create(record.id)
     self.directory = directory
-    try directory.saveConfig(config)
+    try directory.createConfig(config)
   }
 
   /// Writes `state.json`: without a process, then with it.
@@ -56,12 +61,14 @@ final class ContainerNotes {
     if pid > 0, record.initProcess.pid == 0 {
       guard let identity = ProcessIdentity(pid: pid) else { throw Failure("process \(pid) is gone") }
       record.initProcess = identity
+      if !isWatched { record.progress = .created }
     }
     try directory.save(record)
   }
 
   /// Says that the container is there.
   func finish() throws(Failure) {
+    if record.progress == .created { return }
     record.progress = .created
     try directory?.save(record)
   }

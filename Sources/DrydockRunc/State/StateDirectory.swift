@@ -188,6 +188,14 @@ struct StateDirectory: Sendable {
 
   // MARK: config.json
 
+  /// Keeps the configuration of a new container, before the first `save`: without `state.json` nobody reads it.
+  func createConfig(_ bytes: [UInt8]) throws(Failure) {
+    let file = openat(descriptor, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw Failure("open \(path)/config.json: \(Errno.last)") }
+    defer { Glibc.close(file) }
+    do { try HostFile.write(bytes, to: file) } catch { throw Failure("write \(path)/config.json: \(error)") }
+  }
+
   /// Keeps the configuration with which the container is created: what becomes of the bundle's file later does not
   /// matter. To be called before the first `save`.
   func saveConfig(_ bytes: [UInt8]) throws(Failure) { try replace("config.json", bytes) }

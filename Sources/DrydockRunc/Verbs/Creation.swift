@@ -13,11 +13,16 @@ struct Creation {
   /// The terminal's near end, where this process keeps it.
   let terminal: Int32?
   let setting: PerformanceSetting
+  let foreground: Foreground?
 
-  init(_ invocation: Invocation, detaches: Bool, signals: SignalQueue? = nil) throws(Failure) {
+  /// `foreground`: this process will wait for the container; it hears signals from before the container is made.
+  init(_ invocation: Invocation, foreground: Bool) throws(Failure) {
     let started = LinuxKernel.monotonicTime()
+    // Before anything is opened: the numbers from 3 on are the caller's.
     let preserved = try Surroundings.preserved(invocation)
     try Surroundings.prepare(preserved: preserved.count)
+    self.foreground = foreground ? try Foreground(adopts: !invocation.arguments.has("no-subreaper")) : nil
+    let detaches = !foreground
     let id = invocation.id
     if id.isEmpty { throw .emptyID }
     guard ContainerID.isValid(id) else { throw .invalidID }
@@ -50,7 +55,10 @@ struct Creation {
     let record = ContainerRecord(
       id: id, bundle: bundle, rootfs: facts.rootfs, config: config, cgroups: cgroups, creator: creator,
       created: LinuxKernel.realTime(), owner: geteuid(), rootless: options.rootlessCgroups)
-    let notes = ContainerNotes(invocation.root, record, config: bytes)
+    let notes = ContainerNotes(
+      invocation.root, record, config: bytes,
+      isWatched: !config.hooks.prestart.isEmpty || !config.hooks.createRuntime.isEmpty
+        || !config.hooks.createContainer.isEmpty)
     bytes = []
     var setting = PerformanceSetting(state: record.state(.creating))
     setting.environment = config.process?.env ?? []
@@ -59,7 +67,7 @@ struct Creation {
     setting.notes = notes
     setting.afterFIFO = Plan.start(facts, flavour: DrydockRunc.flavour)
     setting.console = console
-    setting.signals = signals
+    setting.signals = self.foreground?.signals
     setting.log = invocation.log
     setting.trace = try invocation.trace(started: started)
     let performance = Performance(plan, setting)
@@ -113,7 +121,7 @@ extension DrydockRunc {
 
   /// `create`.
   static func create(_ invocation: Invocation) throws(Failure) -> Int32 {
-    _ = try Creation(invocation, detaches: true)
+    _ = try Creation(invocation, foreground: false)
     return 0
   }
 

@@ -124,10 +124,7 @@ final class TerminalCopy {
 extension DrydockRunc {
   /// `run`: `create` and `start` in one; without `--detach` also the wait and `delete`.
   static func run(_ invocation: Invocation) throws(Failure) -> Int32 {
-    let detaches = invocation.arguments.has("detach")
-    var foreground: Foreground?
-    if !detaches { foreground = try Foreground(adopts: !invocation.arguments.has("no-subreaper")) }
-    let creation = try Creation(invocation, detaches: detaches, signals: foreground?.signals)
+    let creation = try Creation(invocation, foreground: !invocation.arguments.has("detach"))
     guard let directory = creation.notes.directory else { throw .notExist }
     var destruction = Destruction(directory: directory, record: creation.notes.record, log: invocation.log)
     destruction.trace = creation.setting.trace
@@ -136,7 +133,7 @@ extension DrydockRunc {
       _ = try? creation.process.wait(blocks: false)
       throw error
     }
-    guard let foreground else { return 0 }
+    guard let foreground = creation.foreground else { return 0 }
     // The container is everybody's from now on.
     directory.unlock()
     let status = foreground.wait(for: creation.process, terminal: creation.terminal)
