@@ -20,8 +20,9 @@ extension LinuxKernel {
     do throws(Errno) { return try open(path, ordinary: ordinary) } catch {
       guard error == .ENOENT, missing != .nothing else { throw error }
     }
-    _ = try make(path, missing, missing == .directory ? 0o755 : 0o644)
+    let made = try make(path, missing, missing == .directory ? 0o755 : 0o644)
     isNew = true
+    if missing == .directory, !ordinary { return made }
     // Opened anew: the rules for what may be on the way are the same as if it had been there before.
     return try open(path, ordinary: ordinary)
   }

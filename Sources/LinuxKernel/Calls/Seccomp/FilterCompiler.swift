@@ -71,7 +71,7 @@ struct FilterCompiler {
     otherwise: Leaf, byDefault: Leaf, ranges: (FilterRules.Table) -> [Range]
   ) -> [FilterInstruction] {
     var program: [FilterInstruction] = [.load(FilterInstruction.architectureOffset)]
-    program.reserveCapacity(512)
+    program.reserveCapacity(1024)
     var seen: [UInt32] = []
     for table in rules.tables {
       let token = table.architecture.kernelToken
@@ -90,17 +90,26 @@ struct FilterCompiler {
           append(&all, .max, byDefault)
         }
       }
-      let search = [.load(FilterInstruction.numberOffset)] + tree(all[...])
-      if search.count <= 255 {
-        program.append(.init(FilterInstruction.equal, token, otherwise: UInt8(search.count)))
-      } else {
-        program.append(.init(FilterInstruction.equal, token, then: 1))
-        program.append(.skip(search.count))
-      }
-      program += search
+      let test = program.count
+      program.append(.init(FilterInstruction.equal, token))
+      program.append(.load(FilterInstruction.numberOffset))
+      append(tree: all[...], to: &program)
+      FilterCompiler.skip(from: test, unless: true, in: &program)
     }
-    program += block(otherwise)
+    append(otherwise, to: &program)
     return program
+  }
+
+  /// The comparison at `test` skips all that has been appended since, when it does (not) hold. A jump of more than 255
+  /// needs an instruction of its own; what lies behind it stays as it is, since all jumps are relative.
+  private static func skip(from test: Int, unless: Bool, in program: inout [FilterInstruction]) {
+    let distance = program.count - test - 1
+    if let short = UInt8(exactly: distance) {
+      if unless { program[test].otherwise = short } else { program[test].then = short }
+    } else {
+      if unless { program[test].then = 1 } else { program[test].otherwise = 1 }
+      program.insert(.skip(distance), at: test + 1)
+    }
   }
 
   /// A range that begins at `start`; an earlier one of the same start is replaced, and one of the same kind goes on.
@@ -114,35 +123,30 @@ struct FilterCompiler {
   }
 
   /// The number is in the accumulator.
-  private func tree(_ ranges: ArraySlice<Range>) -> [FilterInstruction] {
-    guard let first = ranges.first else { return [] }
-    if ranges.count == 1 { return block(first.leaf) }
+  private func append(tree ranges: ArraySlice<Range>, to program: inout [FilterInstruction]) {
+    guard let first = ranges.first else { return }
+    if ranges.count == 1 { return append(first.leaf, to: &program) }
     let middle = ranges.startIndex + ranges.count / 2
-    let lower = tree(ranges[..<middle])
-    let upper = tree(ranges[middle...])
-    let bound = ranges[middle].start
-    if lower.count <= 255 {
-      return [.init(FilterInstruction.greaterOrEqual, bound, then: UInt8(lower.count))] + lower + upper
-    }
-    return [.init(FilterInstruction.greaterOrEqual, bound, otherwise: 1), .skip(lower.count)] + lower + upper
+    let test = program.count
+    program.append(.init(FilterInstruction.greaterOrEqual, ranges[middle].start))
+    append(tree: ranges[..<middle], to: &program)
+    FilterCompiler.skip(from: test, unless: false, in: &program)
+    append(tree: ranges[middle...], to: &program)
   }
 
-  private func block(_ leaf: Leaf) -> [FilterInstruction] {
+  private func append(_ leaf: Leaf, to program: inout [FilterInstruction]) {
     switch leaf {
-    case .verdict(let verdict): return [.return(verdict)]
-    case .onward: return [.init(FilterInstruction.onward, 0)]
+    case .verdict(let verdict): program.append(.return(verdict))
+    case .onward: program.append(.init(FilterInstruction.onward, 0))
     case .rule(let index, let wide):
       let rule = rules.rules[index]
-      var block: [FilterInstruction] = []
       for alternative in rule.alternatives {
-        var conjunction: [FilterInstruction] = []
-        for argument in alternative { FilterCompiler.append(argument, wide: wide, to: &conjunction) }
-        FilterCompiler.resolveFailures(&conjunction)
-        block += conjunction
-        block.append(.return(rule.verdict))
+        let start = program.count
+        for argument in alternative { FilterCompiler.append(argument, wide: wide, to: &program) }
+        FilterCompiler.resolveFailures(from: start, in: &program)
+        program.append(.return(rule.verdict))
       }
-      block.append(.return(rules.defaultVerdict))
-      return block
+      program.append(.return(rules.defaultVerdict))
     }
   }
 }
@@ -187,8 +191,8 @@ extension FilterCompiler {
   }
 
   /// The next alternative is behind the return that follows a conjunction (at most 6 comparisons of 6 instructions).
-  private static func resolveFailures(_ program: inout [FilterInstruction]) {
-    for index in program.indices {
+  private static func resolveFailures(from start: Int, in program: inout [FilterInstruction]) {
+    for index in start..<program.count {
       let distance = UInt8(program.count - index)
       if program[index].then == fails { program[index].then = distance }
       if program[index].otherwise == fails { program[index].otherwise = distance }
