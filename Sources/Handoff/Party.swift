@@ -12,6 +12,7 @@ public struct Party: RawRepresentable, Hashable, Sendable, CustomStringConvertib
   public static let runc = Party("runc")
   public static let crun = Party("crun")
   public static let railcar = Party("railcar")
+  public static let drydockRunc = Party("drydock-runc")
   public static let kernel = Party("kernel")
   public static let registry = Party("registry")
   // The parties of other stacks.

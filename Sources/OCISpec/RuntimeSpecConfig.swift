@@ -60,7 +60,9 @@ extension RuntimeSpec {
     guard bytes.count <= Limits.size else {
       throw Invalid("", "the document has \(bytes.count) bytes; more than \(Limits.size) are refused")
     }
-    do { return try JSON(parsing: bytes, maxDepth: Limits.depth, maxValues: Limits.values) } catch { throw Invalid("", error.description) }
+    do { return try JSON(parsing: bytes, maxDepth: Limits.depth, maxValues: Limits.values) } catch {
+      throw Invalid("", error.description)
+    }
   }
 
   /// The container's root file system.

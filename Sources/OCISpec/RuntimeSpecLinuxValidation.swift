@@ -41,9 +41,20 @@ extension RuntimeSpec.Config {
     }
     try validateMemoryPolicy(linux)
     try validateIntelRdt(linux, around)
-    if let seccomp = linux.seccomp, seccomp.listenerPath.isEmpty, seccomp.uses(.notify) {
-      throw Invalid("", "listenerPath is not set and at least one action is SCMP_ACT_NOTIFY")
+    try linux.seccomp?.validate()
+    for (index, device) in linux.devices.enumerated() { try refuseNUL(device.path, "linux.devices[\(index)].path") }
+    for (index, namespace) in linux.namespaces.enumerated() {
+      try refuseNUL(namespace.path, "linux.namespaces[\(index)].path")
     }
+    for path in linux.maskedPaths + linux.readonlyPaths { try refuseNUL(path, "linux.maskedPaths or readonlyPaths") }
+    for (name, value) in linux.sysctl { try refuseNUL(name + value, "linux.sysctl") }
+    try refuseNUL(linux.cgroupsPath, "linux.cgroupsPath")
+    try refuseNUL(linux.mountLabel, "linux.mountLabel")
+  }
+
+  /// The kernel would see another, shorter string.
+  func refuseNUL(_ text: String, _ field: String) throws(RuntimeSpec.Invalid) {
+    if text.utf8.contains(0) { throw Invalid(field, "invalid argument: contains nul byte (\\x00)") }
   }
 
   private func validate(devices: [RuntimeSpec.Device]) throws(RuntimeSpec.Invalid) {
@@ -152,6 +163,28 @@ extension RuntimeSpec.Memory {
 }
 
 extension RuntimeSpec.Seccomp {
+  /// What the kernel or the specification does not allow, in runc's words where it has some.
+  func validate() throws(RuntimeSpec.Invalid) {
+    if defaultAction == .notify { throw .init("", "SCMP_ACT_NOTIFY cannot be used as default action") }
+    if listenerPath.isEmpty {
+      if uses(.notify) { throw .init("", "listenerPath is not set and at least one action is SCMP_ACT_NOTIFY") }
+      guard listenerMetadata.isEmpty else {
+        throw .init("linux.seccomp.listenerMetadata", "must not be set without listenerPath")
+      }
+    }
+    if defaultErrnoRet != nil, !defaultAction.hasErrno {
+      throw .init("linux.seccomp.defaultErrnoRet", "\(defaultAction.rawValue) does not return an errno")
+    }
+    for (index, rule) in syscalls.enumerated() {
+      if rule.action == .notify, rule.names.contains("write") {
+        throw .init("", "SCMP_ACT_NOTIFY cannot be used for the write syscall")
+      }
+      if rule.errnoRet != nil, !rule.action.hasErrno {
+        throw .init("linux.seccomp.syscalls[\(index)].errnoRet", "\(rule.action.rawValue) does not return an errno")
+      }
+    }
+  }
+
   /// Whether anything ends in this action.
   public func uses(_ action: Action) -> Bool { defaultAction == action || syscalls.contains { $0.action == action } }
 }

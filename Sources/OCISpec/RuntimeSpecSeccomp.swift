@@ -37,6 +37,9 @@ extension RuntimeSpec {
       case allow = "SCMP_ACT_ALLOW"
       case log = "SCMP_ACT_LOG"
       case notify = "SCMP_ACT_NOTIFY"
+
+      /// Whether `errnoRet` means anything: it must be refused otherwise (config-linux.md, "Seccomp").
+      public var hasErrno: Bool { self == .errno || self == .trace }
     }
 
     /// One action for some system calls, perhaps only with certain arguments.

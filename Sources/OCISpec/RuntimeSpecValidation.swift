@@ -37,6 +37,17 @@ extension RuntimeSpec.Process {
     for (index, argument) in args.enumerated() where argument.utf8.contains(0) {
       throw .init("process.args[\(index)]", "invalid argument: contains nul byte (\\x00)")
     }
+    for field in [cwd, apparmorProfile, selinuxLabel] where field.utf8.contains(0) {
+      throw .init("process", "invalid argument: contains nul byte (\\x00)")
+    }
+    for entry in env {
+      let name = entry.utf8.prefix { $0 != UInt8(ascii: "=") }
+      guard name.count < entry.utf8.count else { throw .init("", "invalid environment variable: missing '='") }
+      guard !name.isEmpty else { throw .init("", "invalid environment variable: name cannot be empty") }
+      if entry.utf8.contains(0) {
+        throw .init("", "invalid environment variable \(quoted(String(Substring(name)))): contains nul byte (\\x00)")
+      }
+    }
     for rlimit in rlimits {
       guard RuntimeSpec.Rlimit.types.contains(rlimit.type) else {
         throw .init("", "wrong rlimit value: \(rlimit.type)")
@@ -94,10 +105,16 @@ extension RuntimeSpec.Config {
     guard let process else { throw Invalid("", "process property must not be empty") }
     try process.validate(hasSELinux: surroundings.hasSELinux)
     guard !ociVersion.isEmpty else { throw Invalid("ociVersion", "must be specified") }
+    guard RuntimeSpec.isVersion(ociVersion) else {
+      throw Invalid("ociVersion", "\(quoted(ociVersion)) is not in SemVer v2.0.0 format")
+    }
     guard ociVersion.utf8.first == UInt8(ascii: "1"), ociVersion.utf8.dropFirst().first == UInt8(ascii: ".") else {
       throw Invalid("ociVersion", "version \(quoted(ociVersion)) is not supported: this runtime knows 1.0.0 to 1.3.0")
     }
     guard let root, !root.path.isEmpty else { throw Invalid("", "root must be specified") }
+    for (field, text) in [("root.path", root.path), ("hostname", hostname), ("domainname", domainname)] {
+      try refuseNUL(text, field)
+    }
     for (index, mount) in mounts.enumerated() { try validate(mount, index) }
     try validateHooks()
     if annotations[""] != nil { throw Invalid("annotations", "keys must not be an empty string") }
@@ -108,7 +125,7 @@ extension RuntimeSpec.Config {
 
   private func validate(_ mount: RuntimeSpec.Mount, _ index: Int) throws(RuntimeSpec.Invalid) {
     guard !mount.destination.isEmpty else { throw Invalid("mounts[\(index)].destination", "must be specified") }
-    for field in [mount.destination, mount.source, mount.type] where field.utf8.contains(0) {
+    for field in [mount.destination, mount.source, mount.type] + mount.options where field.utf8.contains(0) {
       throw Invalid("", "invalid mount \(mount.destination): mount field contains null byte")
     }
     let options = mount.parsedOptions
@@ -148,6 +165,7 @@ extension RuntimeSpec.Config {
         guard hook.path.utf8.first == UInt8(ascii: "/") else {
           throw Invalid(path + ".path", "must be an absolute path, not \(quoted(hook.path))")
         }
+        for text in [hook.path] + hook.args + hook.env { try refuseNUL(text, path) }
         if let timeout = hook.timeout, timeout <= 0 {
           throw Invalid(path + ".timeout", "must be greater than zero")
         }
@@ -318,6 +336,30 @@ extension RuntimeSpec {
       && !name.utf8.contains {
         $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: " ") || $0 == 0
       }
+  }
+
+  /// SemVer v2.0.0: three numbers without leading zeros, then perhaps a pre-release and build metadata.
+  static func isVersion(_ text: String) -> Bool {
+    let whole = text.split(separator: "+", maxSplits: 1, omittingEmptySubsequences: false)
+    let parts = whole[0].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+    let numbers = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+    func isNumber(_ text: Substring) -> Bool {
+      !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
+    guard numbers.count == 3, numbers.allSatisfy({ isNumber($0) && ($0.utf8.count == 1 || $0.utf8.first != 0x30) })
+    else { return false }
+    for identifiers in parts.dropFirst() + whole.dropFirst() {
+      for identifier in identifiers.split(separator: ".", omittingEmptySubsequences: false) {
+        guard !identifier.isEmpty,
+          identifier.utf8.allSatisfy({ byte in
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+              || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+              || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) || byte == UInt8(ascii: "-")
+          })
+        else { return false }
+      }
+    }
+    return true
   }
 
   /// A list of CPUs or memory nodes: `0-3,7`.

@@ -100,7 +100,7 @@ public struct HandoffLines: Sendable {
     case "dockerd", "crio", "podman": "34"
     case "containerd": "35"
     case "shim", "conmon": "33"
-    case "runc", "crun", "railcar", "libcontainer": "32"
+    case "runc", "crun", "railcar", "drydock-runc", "libcontainer": "32"
     case "kernel": "90"
     case "registry": "95"
     default: "37"

@@ -41,10 +41,10 @@ public struct SimWire: Wire {
     if latency > 0, via != .exec { try? await world.sleep(latency) }
   }
 
-  /// crun and railcar stand in runC's place, so `break runc` breaks them too.
+  /// crun, railcar and drydock-runc stand in runC's place, so `break runc` breaks them too.
   private static func part(_ party: Party) -> String {
     switch party {
-    case .crun, .railcar: "runc"
+    case .crun, .railcar, .drydockRunc: "runc"
     default: party.rawValue
     }
   }
@@ -93,7 +93,7 @@ public struct SimWire: Wire {
   static func refusal(from: Party, to: Party, via: Via, op: String) -> EngineError {
     switch via {
     case .https: EngineError(.unavailable, "received unexpected HTTP status: 503 Service Unavailable")
-    case .exec where [.runc, .crun, .railcar].contains(to):
+    case .exec where [.runc, .crun, .railcar, .drydockRunc].contains(to):
       EngineError(.unknown, "OCI runtime error: \(to) refuses: operation not permitted")
     case .exec: EngineError(.unknown, "\(to): operation not permitted")
     default: EngineError(.permissionDenied, "\(to) refuses \(op)")

@@ -5,7 +5,7 @@ import JSONTree
 public struct Diagram: Sendable {
   private static let order = [
     "client", "crictl", "ctr", "agent", "dockerd", "crio", "podman", "containerd", "conmon", "shim", "runc", "crun",
-    "railcar", "libcontainer", "kernel", "registry",
+    "railcar", "drydock-runc", "libcontainer", "kernel", "registry",
   ]
   private let calls: [TraceRecord.Call]
   private let lanes: [String]

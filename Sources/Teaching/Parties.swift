@@ -40,6 +40,10 @@ public enum Parties {
       "an OCI runtime in Rust, by Oracle; archived in 2020",
       "um runtime OCI em Rust, da Oracle; arquivado em 2020"
     ),
+    "drydock-runc": (
+      "Drydock's own OCI runtime: it works beside the process that it makes, and waits only where it has to",
+      "o runtime OCI do próprio Drydock: trabalha ao lado do processo que cria e só espera onde precisa"
+    ),
     "kernel": (
       "Linux: namespaces, cgroups, mounts, capabilities", "o Linux: namespaces, cgroups, montagens, capabilities"
     ),

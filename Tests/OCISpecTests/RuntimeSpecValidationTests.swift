@@ -70,6 +70,58 @@ struct RuntimeSpecValidationTests {
       process { $0.execCPUAffinity = .init(initial: "3-1") } == "bad CPUAffinity.initial: invalid CPU list 3-1")
   }
 
+  @Test("The environment, and bytes that no string of the kernel's can hold")
+  func strings() {
+    #expect(process { $0.env = ["A=1", "B=", "C==x"] } == nil)
+    #expect(process { $0.env = ["A"] } == "invalid environment variable: missing '='")
+    #expect(process { $0.env = ["=1"] } == "invalid environment variable: name cannot be empty")
+    #expect(process { $0.env = ["A=x\0y"] } == "invalid environment variable \"A\": contains nul byte (\\x00)")
+    let nul = "invalid argument: contains nul byte (\\x00)"
+    #expect(process { $0.cwd = "/a\0b" } == "process: " + nul)
+    #expect(complaint { $0.hostname = "a\0" } == "hostname: " + nul)
+    #expect(complaint { $0.root = .init(path: "a\0") } == "root.path: " + nul)
+    #expect(
+      complaint { $0.hooks.poststop = [.init(path: "/h", args: ["h", "\0"])] } == "hooks.poststop[0]: " + nul)
+    #expect(linux { $0.devices = [.init(path: "/dev/a\0", type: "p")] } == "linux.devices[0].path: " + nul)
+    #expect(linux { $0.namespaces[0].path = "/n\0" } == "linux.namespaces[0].path: " + nul)
+    #expect(mount(.init(destination: "/a", type: "tmpfs", options: ["size=1\0"]))?.contains("null byte") == true)
+  }
+
+  @Test("seccomp: what cannot be asked of it")
+  func seccomp() {
+    typealias Profile = RuntimeSpec.Seccomp
+    func complaint(_ profile: Profile) -> String? { linux { $0.seccomp = profile } }
+    #expect(complaint(Profile(defaultAction: .errno, defaultErrnoRet: 38)) == nil)
+    #expect(
+      complaint(Profile(defaultAction: .allow, defaultErrnoRet: 38))
+        == "linux.seccomp.defaultErrnoRet: SCMP_ACT_ALLOW does not return an errno")
+    #expect(
+      complaint(Profile(defaultAction: .allow, syscalls: [.init(names: ["a"], action: .killProcess, errnoRet: 1)]))
+        == "linux.seccomp.syscalls[0].errnoRet: SCMP_ACT_KILL_PROCESS does not return an errno")
+    #expect(
+      complaint(Profile(defaultAction: .allow, syscalls: [.init(names: ["a"], action: .trace, errnoRet: 1)])) == nil)
+    #expect(complaint(Profile(defaultAction: .notify)) == "SCMP_ACT_NOTIFY cannot be used as default action")
+    #expect(
+      complaint(
+        Profile(
+          defaultAction: .allow, listenerPath: "/s", syscalls: [.init(names: ["read", "write"], action: .notify)]))
+        == "SCMP_ACT_NOTIFY cannot be used for the write syscall")
+    #expect(
+      complaint(Profile(defaultAction: .allow, listenerMetadata: "m"))
+        == "linux.seccomp.listenerMetadata: must not be set without listenerPath")
+  }
+
+  @Test(
+    "ociVersion is a version",
+    arguments: [
+      ("1.0.0", true), ("1.3.0+dev", true), ("1.0.0-rc.1+a-b.7", true), ("1.0", false), ("1", false), ("v1.0.0", false),
+      ("1.0.x", false), ("1.00.0", false), ("1.0.0-", false), ("1.0.0-a..b", false), ("1.0.0.0", false),
+    ])
+  func versions(_ text: String, _ isVersion: Bool) {
+    let found = complaint { $0.ociVersion = text }
+    #expect(isVersion ? found == nil : found?.hasSuffix("is not in SemVer v2.0.0 format") == true)
+  }
+
   @Test("Root, version, hooks, annotations")
   func topRules() {
     #expect(complaint { $0.root = nil } == "root must be specified")
@@ -193,7 +245,7 @@ struct RuntimeSpecValidationTests {
     #expect(
       linux { $0.intelRdt = .init() } == "intelRdt is specified in config, but Intel RDT is not enabled")
     #expect(
-      linux { $0.seccomp = .init(defaultAction: .notify) }
+      linux { $0.seccomp = .init(defaultAction: .allow, syscalls: [.init(names: ["a"], action: .notify)]) }
         == "listenerPath is not set and at least one action is SCMP_ACT_NOTIFY")
     #expect(
       linux(.init(systemdCgroup: true)) { $0.cgroupsPath = "/docker/x" }

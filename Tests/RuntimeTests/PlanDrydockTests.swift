@@ -50,7 +50,8 @@ struct PlanDrydockTests {
 
   @Test("… on v1: the process enters its cgroups by itself, once, when the folders are there")
   func dockerOnHierarchies() throws {
-    let plan = try PlanDrydockTests.plan(PlanDrydockTests.docker(), host: PlanDrydockTests.v1)
+    let plan = try PlanDrydockTests.plan(
+      PlanDrydockTests.docker { $0.linux?.namespaces.append(.init(.cgroup)) }, host: PlanDrydockTests.v1)
     let entries = plan.steps.enumerated().filter {
       if case .writeFile(let path, "0") = $0.element.call { path.path.hasSuffix("/tasks") } else { false }
     }

@@ -43,7 +43,7 @@ enum Words {
   static let objectTypes = [
     "config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume",
   ]
-  static let runtimes = ["crun", "railcar", "runc"]
+  static let runtimes = ["crun", "drydock-runc", "railcar", "runc"]
   static let streams = ["stderr", "stdin", "stdout"]
   static let ulimits = [
     "core=", "cpu=", "data=", "fsize=", "locks=", "memlock=", "msgqueue=", "nice=", "nofile=", "nproc=", "rss=",

@@ -8,7 +8,7 @@ import Synchronization
 public final class SimMachine: Sendable {
   public static let engineVersion = "0.1.0"
   /// The OCI runtimes that can be chosen.
-  public static let runtimes = ["runc", "crun", "railcar"]
+  public static let runtimes = ["runc", "crun", "railcar", "drydock-runc"]
 
   public let seed: UInt64
   public let world: SimWorld

@@ -33,7 +33,7 @@ struct RuncLifeTests {
       gone.stderr
         == [
           "runc": "container does not exist\n", "crun": "container `c1` does not exist\n",
-          "railcar": "instance c1 doesn't exist\n",
+          "railcar": "instance c1 doesn't exist\n", "drydock-runc": "container does not exist\n",
         ][flavour.rawValue])
   }
 

@@ -6,7 +6,7 @@ class Namespace {
   /// Its inode number in nsfs: `net:[4026531840]`.
   final let number: UInt64
   /// The user namespace whose capabilities govern it; nil for the initial user namespace.
-  final let owner: UserNamespace?
+  final var owner: UserNamespace?
   private weak var file: NamespaceInode?
 
   init(_ kernel: KernelState, _ kind: NamespaceKind, owner: UserNamespace?, number: UInt64? = nil) {

@@ -11,7 +11,6 @@ extension KernelState {
     cgroup: Cgroup? = nil, descriptors: [Int]? = nil, driver: LinuxProcess.Driver
   ) throws(Errno) -> LinuxProcess {
     guard let set = parent.namespaces else { throw .ESRCH }
-    if kinds.contains(.pid), siblings { throw .EINVAL }
     if kinds.contains(.pid), set.pidForChildren !== set.pid { throw .EINVAL }
     if siblings, parent.isNamespaceInit { throw .EINVAL }
     var pids = set.pidForChildren
@@ -55,6 +54,8 @@ extension KernelState {
       pidCgroup?.unchargeProcess()
       throw error
     }
+    // The user namespace is made first, and owns the others.
+    if kinds.contains(.pid), kinds.contains(.user) { pids.owner = child.credentials.userNamespace }
     (child.sessionID, child.groupID, child.terminal) = (parent.sessionID, parent.groupID, parent.terminal)
     (child.limits, child.seccomp, child.oomScoreAdjust) = (parent.limits, parent.seccomp, parent.oomScoreAdjust)
     child.dispositions = parent.dispositions
