@@ -53,6 +53,8 @@ final class Performance {
   private(set) var terminal: Int32?
   /// In the process that has it: the terminal's ends.
   var ownTerminal: Terminal?
+  /// The file that the last step wrote to, where the next may go on.
+  var lastFile: (path: String, descriptor: Int32)?
   /// What will be executed.
   var program: (path: String, environment: [String])?
   /// Files that are opened before they would be out of reach.
@@ -77,9 +79,30 @@ final class Performance {
       }
     } catch { throw Refusal(step: 0, errno: error, message: "socketpair: \(error)") }
     try walk(from: 0)
-    for (role, step) in (order?.end ?? []).enumerated() where role != 0 && step >= 0 {
-      try wait(for: role, step)
+    if setting.beforeRelease == nil {
+      for (role, step) in (order?.end ?? []).enumerated() where role != 0 && step >= 0 {
+        try wait(for: role, step)
+      }
+    } else {
+      try release()
     }
+  }
+
+  /// `create` and `start` in one (`run`): the FIFO's other end is open before the container's process comes to it, which
+  /// goes on without a pause. All that has to be done before has been done.
+  private func release() throws(Refusal) {
+    let last = plan.steps.count - 1
+    guard case .openFIFO(let path) = plan.steps[last].call else { return }
+    do throws(Failure) { try setting.beforeRelease?(self) } catch {
+      throw Refusal(step: last, errno: .EIO, message: error.message)
+    }
+    let fifo: ExecFIFO.Reader
+    do { fifo = try ExecFIFO.Reader(path) } catch {
+      throw Refusal(step: last, errno: error, message: plan.message(last, error))
+    }
+    defer { fifo.close() }
+    while try !pump(for: Role.container.number, or: fifo) {}
+    finished[Role.container.number] = last
   }
 
   /// Performs the steps of a plan that is the runtime's alone.
@@ -137,7 +160,7 @@ final class Performance {
     if ends {
       // Who hears of it may end: from here on this process no longer dies with it.
       if role != .runtime { LinuxKernel.dieWithParent(false) }
-      announce(index, 0)
+      if setting.beforeRelease == nil || index < plan.steps.count - 1 { announce(index, 0) }
     }
     do {
       let result = try ask(index, step)
@@ -212,8 +235,9 @@ final class Performance {
     }
   }
 
-  /// The runtime hears from one of its children, whoever is first.
-  private func pump(for awaited: Int? = nil) throws(Refusal) {
+  /// The runtime hears from one of its children, whoever is first. True when a byte came through the FIFO.
+  @discardableResult
+  private func pump(for awaited: Int? = nil, or fifo: ExecFIFO.Reader? = nil) throws(Refusal) -> Bool {
     var listening: [(role: Int, socket: SyncSocket)] = []
     for role in 1..<Role.count {
       if let socket = socket(to: role), socket.descriptor >= 0 { listening.append((role, socket)) }
@@ -221,6 +245,7 @@ final class Performance {
     if let awaited, !listening.contains(where: { $0.role == awaited }) { throw death(of: awaited) }
     var descriptors = listening.map(\.socket.descriptor)
     if let signals = setting.signals { descriptors.append(signals.descriptor) }
+    if let fifo { descriptors.append(fifo.descriptor) }
     // With one to listen to, the receiving itself waits.
     let ready = descriptors.count == 1 ? descriptors : LinuxKernel.poll(descriptors)
     if let signals = setting.signals, ready.contains(signals.descriptor), let signal = signals.next()?.signal,
@@ -228,7 +253,10 @@ final class Performance {
     {
       throw Refusal(step: plan.steps.count - 1, errno: .EINTR, message: "interrupted by signal \(signal)")
     }
+    // It is the last that its writer has to say: that its socket is at its end, too, means nothing any more.
+    if let fifo, ready.contains(fifo.descriptor), fifo.hasByte { return true }
     for (role, socket) in listening where ready.contains(socket.descriptor) { try hear(role, socket) }
+    return false
   }
 
   private func hear(_ role: Int, _ socket: SyncSocket) throws(Refusal) {

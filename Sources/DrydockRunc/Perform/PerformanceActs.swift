@@ -17,6 +17,8 @@ extension Performance {
         return 0
       }
     case .readFIFO(let path), .writeFIFO(let path):
+      // `run` has let it go already.
+      if setting.beforeRelease != nil { return 0 }
       guard let sleeper = setting.target else { throw .refused(.ESRCH) }
       return try refusing { () throws(Errno) in
         try ExecFIFO.release(path, sleeper: sleeper)
@@ -81,6 +83,9 @@ extension Performance {
         try HostFile.write(contents.utf8, to: file)
         return 0
       }
+    case .writeFile(let path, let contents) where step.phase == .limits && path.root == nil && step.binding == .none:
+      // A list of devices is written a line at a time, each by a write of its own.
+      return try refusing { () throws(Errno) in try writeAgain(path.path, contents) }
     case .rmdir(let path) where step.phase == .cleanup:
       if let directory = setting.directory, path.path == directory.path {
         try noting { () throws(Failure) in try directory.remove() }
@@ -133,6 +138,21 @@ extension Performance {
         path: program?.path ?? path, arguments: arguments, environment: program?.environment ?? environment)
     default: return step.call
     }
+  }
+
+  /// Writes to a file of cgroups, which stays open for the next step.
+  private func writeAgain(_ path: String, _ contents: String) throws(Errno) -> Int {
+    if lastFile?.path != path {
+      if let lastFile { close(lastFile.descriptor) }
+      lastFile = nil
+      if path.utf8.contains(0) { throw .EINVAL }
+      let file = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+      guard file >= 0 else { throw .last }
+      lastFile = (path, file)
+    }
+    guard let lastFile else { return 0 }
+    try HostFile.write(contents.utf8, to: lastFile.descriptor)
+    return 0
   }
 
   private func pid(of role: Role) -> Int { process(of: role)?.pid ?? 0 }

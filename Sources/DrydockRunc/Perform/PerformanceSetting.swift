@@ -15,6 +15,9 @@ struct PerformanceSetting {
   var notes: ContainerNotes?
   /// What the container's process does after `start`.
   var afterFIFO: Plan?
+  /// The container is started as soon as it is created; this comes in between, when all other steps of the runtime are
+  /// performed.
+  var beforeRelease: ((Performance) throws(Failure) -> Void)?
   /// Receives the terminal's near end; nil: it is kept for this process (`Performance.terminal`).
   var console: ConsoleSocket?
   /// The process that `kill` means, by a descriptor that cannot mean another.

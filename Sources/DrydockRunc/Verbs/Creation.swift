@@ -15,8 +15,9 @@ struct Creation {
   let setting: PerformanceSetting
   let foreground: Foreground?
 
-  /// `foreground`: this process will wait for the container; it hears signals from before the container is made.
-  init(_ invocation: Invocation, foreground: Bool) throws(Failure) {
+  /// `starts`: its program is executed at once. `foreground`: this process will wait for the container; it hears signals
+  /// from before the container is made.
+  init(_ invocation: Invocation, starts: Bool, foreground: Bool) throws(Failure) {
     let started = LinuxKernel.monotonicTime()
     // Before anything is opened: the numbers from 3 on are the caller's.
     let preserved = try Surroundings.preserved(invocation)
@@ -70,16 +71,20 @@ struct Creation {
     setting.signals = self.foreground?.signals
     setting.log = invocation.log
     setting.trace = try invocation.trace(started: started)
+    let pidFile = invocation.arguments["pid-file"] ?? ""
+    func finish(_ performance: Performance) throws(Failure) {
+      guard let process = performance.process(of: .container) else { throw Failure("the plan made no process") }
+      try notes.finish()
+      if !pidFile.isEmpty { try Surroundings.write(pid: process.pid, to: pidFile) }
+    }
+    if starts { setting.beforeRelease = finish }
     let performance = Performance(plan, setting)
     do throws(Failure) {
       do { try performance.run() } catch {
         throw Failure(error.isDeath && Creation.ranOutOfMemory(cgroups) ? Creation.outOfMemory : error.message)
       }
+      if !starts { try finish(performance) }
       guard let process = performance.process(of: .container) else { throw Failure("the plan made no process") }
-      try notes.finish()
-      if let path = invocation.arguments["pid-file"], !path.isEmpty {
-        try Surroundings.write(pid: process.pid, to: path)
-      }
       self.process = process
     } catch {
       performance.destroyChildren()
@@ -121,7 +126,7 @@ extension DrydockRunc {
 
   /// `create`.
   static func create(_ invocation: Invocation) throws(Failure) -> Int32 {
-    _ = try Creation(invocation, foreground: false)
+    _ = try Creation(invocation, starts: false, foreground: false)
     return 0
   }
 

@@ -124,7 +124,7 @@ final class TerminalCopy {
 extension DrydockRunc {
   /// `run`: `create` and `start` in one; without `--detach` also the wait and `delete`.
   static func run(_ invocation: Invocation) throws(Failure) -> Int32 {
-    let creation = try Creation(invocation, foreground: !invocation.arguments.has("detach"))
+    let creation = try Creation(invocation, starts: true, foreground: !invocation.arguments.has("detach"))
     guard let directory = creation.notes.directory else { throw .notExist }
     var destruction = Destruction(directory: directory, record: creation.notes.record, log: invocation.log)
     destruction.trace = creation.setting.trace

@@ -42,6 +42,26 @@ public struct ExecFIFO: Sendable {
     if count != 1 { throw Errno(number: error) }
   }
 
+  /// The other end: who comes to the FIFO while it is open does not sleep.
+  public struct Reader: Sendable {
+    public let descriptor: Int32
+
+    public init(_ path: String) throws(Errno) {
+      guard let file = LinuxKernel.open(file: path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW) else {
+        throw Errno(number: errno)
+      }
+      descriptor = file
+    }
+
+    /// Whether a byte was there; it is read.
+    public var hasByte: Bool {
+      var byte: UInt8 = 0
+      return read(descriptor, &byte, 1) == 1
+    }
+
+    public func close() { _ = Glibc.close(descriptor) }
+  }
+
   /// Lets who sleeps at `path` go on, and waits for its byte. EAGAIN when `sleeper` has ended instead.
   public static func release(_ path: String, sleeper: ChildProcess) throws(Errno) {
     guard let file = LinuxKernel.open(file: path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW) else {
