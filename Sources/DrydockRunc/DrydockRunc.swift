@@ -15,7 +15,11 @@ public enum DrydockRunc {
     if let status = answerQuestion(line, log) { return status }
     do { try line.check() } catch { return misuse(error, log) }
     do throws(Failure) {
-      return try perform(Invocation(line, log))
+      log.debug(
+        "\(Invocation.program) \(RuntimeVersion.number): \(([line.verb] + line.operands).joined(separator: " "))")
+      let status = try perform(Invocation(line, log))
+      log.debug("\(line.verb) ends with status \(status)")
+      return status
     } catch {
       log.error(frame(line.verb) + error.message)
       return error.status ?? (line.verb == "exec" ? 255 : 1)

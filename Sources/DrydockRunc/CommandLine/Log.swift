@@ -1,5 +1,6 @@
 import Glibc
 import JSONTree
+import OCISpec
 import Runtime
 
 /// `--log`, `--log-format` and `--debug`: one line an event, as logrus writes them and containerd and podman read them.
@@ -29,6 +30,22 @@ struct Log: Sendable {
     if !path.isEmpty { Log.say(message) }
   }
   func warn(_ message: String) { write(.warning, message) }
+  /// Capabilities that cannot be given are done without, and that is told (config.md, "Linux Process").
+  func warn(ofCapabilities sets: RuntimeSpec.Capabilities?) {
+    guard let sets else { return }
+    let refused = CapabilityNames.refused(sets)
+    if refused.isEmpty { return }
+    let unknown = refused.filter { !CapabilityNames.all.contains($0) }
+    if !unknown.isEmpty {
+      warn("ignoring unknown or unavailable capabilities: [\(unknown.joined(separator: " "))]")
+    }
+    let partial = refused.filter(CapabilityNames.all.contains)
+    if !partial.isEmpty {
+      warn(
+        "capabilities that cannot be had in every set they are asked for (ambient ones must be inheritable, too): "
+          + "[\(partial.joined(separator: " "))]")
+    }
+  }
   /// Only with `--debug`; otherwise the message is not even made.
   func debug(_ message: @autoclosure () -> String) {
     if isDebug { write(.debug, message()) }

@@ -30,6 +30,7 @@ struct Creation {
     let bundle = try invocation.bundle()
     var (bytes, config) = try BundleConfig.read(bundle)
     config.process?.env += preserved.environment
+    invocation.log.warn(ofCapabilities: config.process?.capabilities)
     let console = try invocation.consoleSocket(terminal: config.process?.terminal ?? false, detaches: detaches)
     defer { console?.close() }
     let rootless = geteuid() != 0

@@ -20,6 +20,7 @@ extension DrydockRunc {
     let config = try directory.config()
     var process = try ExecProcess.process(invocation, config)
     process.env += preserved.environment
+    invocation.log.warn(ofCapabilities: process.capabilities)
     let detaches = invocation.arguments.has("detach")
     let console = try invocation.consoleSocket(terminal: process.terminal, detaches: detaches)
     defer { console?.close() }
@@ -80,35 +81,7 @@ enum ExecProcess {
         throw Failure("invalid process.json: \(error)")
       }
     }
-    guard var process = config.process else { throw Failure("process property must not be empty") }
-    guard arguments.operands.count > 1 else { throw Failure("exec args cannot be empty") }
-    process.args = Array(arguments.operands.dropFirst())
-    if let cwd = arguments["cwd"], !cwd.isEmpty { process.cwd = cwd }
-    if let profile = arguments["apparmor"] { process.apparmorProfile = profile }
-    if let label = arguments["process-label"] { process.selinuxLabel = label }
-    let names = arguments.all("cap")
-    if !names.isEmpty {
-      var capabilities = process.capabilities ?? RuntimeSpec.Capabilities()
-      capabilities.bounding += names
-      capabilities.effective += names
-      capabilities.permitted += names
-      // Without inheritable ones there are no ambient ones either (capabilities(7)).
-      if !capabilities.inheritable.isEmpty {
-        capabilities.inheritable += names
-        capabilities.ambient += names
-      }
-      process.capabilities = capabilities
-    }
-    process.env += arguments.all("env")
-    process.terminal = arguments.has("tty")
-    if !process.terminal { process.consoleSize = nil }
-    if arguments["no-new-privs"] != nil { process.noNewPrivileges = arguments.has("no-new-privs") }
-    if let user = arguments["user"], !user.isEmpty { try set(user, of: &process) }
-    for text in arguments.all("additional-gids") {
-      guard let gid = UInt32(text) else { throw Failure("additional-gids must be a positive number \(text)") }
-      process.user.additionalGids.append(gid)
-    }
-    return process
+    do { return try arguments.process(changing: config.process) } catch { throw Failure(error.message) }
   }
 
   /// `--cgroup`: `PATH`, or `CONTROLLER[,CONTROLLER…]:PATH` for hierarchies of v1.
@@ -137,20 +110,5 @@ enum ExecProcess {
     else { return nil }
     let folder = PathText.join(record.cgroups.layout.mountPoint, String(line.dropFirst(3)))
     return folder.hasPrefix(own + "/") ? folder : nil
-  }
-
-  /// `UID` or `UID:GID`.
-  static func set(_ user: String, of process: inout RuntimeSpec.Process) throws(Failure) {
-    let parts = user.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    if parts.count == 2 {
-      guard let gid = UInt32(parts[1]) else {
-        throw Failure("bad gid: strconv.Atoi: parsing \(GoText.quoted(parts[1])): invalid syntax")
-      }
-      process.user.gid = gid
-    }
-    guard let uid = UInt32(parts[0]) else {
-      throw Failure("bad uid: strconv.Atoi: parsing \(GoText.quoted(parts[0])): invalid syntax")
-    }
-    process.user.uid = uid
   }
 }

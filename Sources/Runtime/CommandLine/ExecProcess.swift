@@ -5,21 +5,27 @@ extension RuntimeArguments {
   /// The container's own process with what the flags of `exec` say.
   public func process(changing own: RuntimeSpec.Process?) throws(PlanError) -> RuntimeSpec.Process {
     guard var process = own else { throw PlanError("process property must not be empty") }
-    guard operands.count > 1 else { throw PlanError("exec args cannot be empty") }
+    guard operands.count > 1 else { throw PlanError("process args cannot be empty") }
     process.args = Array(operands.dropFirst())
     if let cwd = self["cwd"], !cwd.isEmpty { process.cwd = cwd }
     if let profile = self["apparmor"] { process.apparmorProfile = profile }
     if let label = self["process-label"] { process.selinuxLabel = label }
-    for name in all("cap") {
+    let names = all("cap")
+    if !names.isEmpty {
       var capabilities = process.capabilities ?? RuntimeSpec.Capabilities()
-      capabilities.bounding.append(name)
-      capabilities.effective.append(name)
-      capabilities.permitted.append(name)
-      if !capabilities.inheritable.isEmpty { capabilities.ambient.append(name) }
+      capabilities.bounding += names
+      capabilities.effective += names
+      capabilities.permitted += names
+      // Without inheritable ones there are no ambient ones either (capabilities(7)).
+      if !capabilities.inheritable.isEmpty {
+        capabilities.inheritable += names
+        capabilities.ambient += names
+      }
       process.capabilities = capabilities
     }
     process.env += all("env")
     process.terminal = has("tty")
+    if !process.terminal { process.consoleSize = nil }
     if self["no-new-privs"] != nil { process.noNewPrivileges = has("no-new-privs") }
     if let user = self["user"], !user.isEmpty { try RuntimeArguments.set(user, of: &process) }
     for text in all("additional-gids") {

@@ -178,7 +178,7 @@ struct ArgumentGrammarTests {
     #expect(process.capabilities?.bounding == ["CAP_KILL", "CAP_CHOWN"])
     #expect(process.capabilities?.ambient == [])
     for (line, words) in [
-      ("exec c", "exec args cannot be empty"),
+      ("exec c", "process args cannot be empty"),
       ("exec -u root c id", "bad uid: strconv.Atoi: parsing \"root\": invalid syntax"),
       ("exec -u 0:wheel c id", "bad gid: strconv.Atoi: parsing \"wheel\": invalid syntax"),
       ("exec -g -1 c id", "additional-gids must be a positive number -1"),

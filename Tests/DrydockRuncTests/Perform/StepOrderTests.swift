@@ -62,22 +62,3 @@ import Testing
     #expect(environment == ["HOME=/"])
   }
 }
-
-/// `--user`.
-@Suite struct ExecUserTests {
-  @Test func idsAreNumbers() throws {
-    var process = RuntimeSpec.Process(args: ["true"])
-    try ExecProcess.set("1000:100", of: &process)
-    #expect(process.user.uid == 1000)
-    #expect(process.user.gid == 100)
-    try ExecProcess.set("7", of: &process)
-    #expect(process.user.uid == 7)
-    #expect(process.user.gid == 100)
-    #expect(throws: Failure("bad uid: strconv.Atoi: parsing \"root\": invalid syntax")) {
-      try ExecProcess.set("root", of: &process)
-    }
-    #expect(throws: Failure("bad gid: strconv.Atoi: parsing \"-1\": invalid syntax")) {
-      try ExecProcess.set("0:-1", of: &process)
-    }
-  }
-}

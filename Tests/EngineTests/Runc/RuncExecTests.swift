@@ -78,7 +78,7 @@ struct RuncExecTests {
           false
         }
       })
-    #expect(try await fixture.run("exec", ["c1"]).stderr == "exec failed: exec args cannot be empty\n")
+    #expect(try await fixture.run("exec", ["c1"]).stderr == "exec failed: process args cannot be empty\n")
     #expect(
       try await fixture.run("exec", ["--user", "root", "c1", "true"]).stderr
         == "exec failed: bad uid: strconv.Atoi: parsing \"root\": invalid syntax\n")
