@@ -72,7 +72,7 @@ extension Plan {
   /// Where the context already names the call, only the errno follows.
   private static func contextual(_ step: Step, _ errno: Errno) -> String? {
     switch step.call {
-    case .chdir, .setgroups, .capset, .prctl, .dropBounding, .setresuid, .setresgid, .prlimit, .seccomp,
+    case .chdir, .setgroups, .capset, .prctl, .dropBounding, .setresuid, .setresgid, .prlimit, .setrlimit, .seccomp,
       .setControllingTerminal, .other, .closeRange, .umask, .setProcessName, .joinKeyring, .schedSetattr, .ioprioSet,
       .schedSetaffinity, .personality, .setMempolicy, .setWindowSize, .lookUp, .sendSeccompListener, .enterOldRoot:
       errno.message
