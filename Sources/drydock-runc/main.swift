@@ -1,4 +1,5 @@
 import DrydockRunc
 import Glibc
 
-exit(DrydockRunc.main(CommandLine.arguments))
+// Nothing is buffered, and nothing is left to be tidied up.
+_exit(DrydockRunc.main(CommandLine.arguments))
