@@ -253,8 +253,13 @@ final class Performance {
     {
       throw Refusal(step: plan.steps.count - 1, errno: .EINTR, message: "interrupted by signal \(signal)")
     }
-    // It is the last that its writer has to say: that its socket is at its end, too, means nothing any more.
-    if let fifo, ready.contains(fifo.descriptor), fifo.hasByte { return true }
+    if let fifo, ready.contains(fifo.descriptor), fifo.hasByte {
+      // What was said before the byte counts; that the socket is at its end by now means nothing.
+      for (role, socket) in listening {
+        while let received = try? socket.receive(blocks: false) { try take(received, from: role) }
+      }
+      return true
+    }
     for (role, socket) in listening where ready.contains(socket.descriptor) { try hear(role, socket) }
     return false
   }
@@ -264,13 +269,15 @@ final class Performance {
     do { received = try socket.receive() } catch {
       throw Refusal(step: max(0, finished[role]), errno: error, message: "read from the container's process: \(error)")
     }
-    guard let (message, descriptor) = received else {
-      children[role]?.socket.close()
-      sockets[role]?.near.close()
-      // A process that has done its part may go.
-      if finished[role] < (order?.end[role] ?? -1) { throw death(of: role) }
-      return
-    }
+    if let received { return try take(received, from: role) }
+    children[role]?.socket.close()
+    sockets[role]?.near.close()
+    // A process that has done its part may go.
+    if finished[role] < (order?.end[role] ?? -1) { throw death(of: role) }
+  }
+
+  private func take(_ received: (SyncMessage, Int32), from role: Int) throws(Refusal) {
+    let (message, descriptor) = received
     let step = Int(message.step)
     guard plan.steps.indices.contains(step) else { return }
     switch message.kind {
@@ -291,7 +298,7 @@ final class Performance {
       }
       do throws(Errno) {
         defer { close(descriptor) }
-        try console.send(descriptor)
+        try console.send(descriptor, name: "/dev/ptmx")
       } catch {
         throw Refusal(step: step, errno: error, message: "sending the terminal to the console socket: \(error)")
       }

@@ -19,7 +19,7 @@ struct PerformanceSetting {
   /// performed.
   var beforeRelease: ((Performance) throws(Failure) -> Void)?
   /// Receives the terminal's near end; nil: it is kept for this process (`Performance.terminal`).
-  var console: ConsoleSocket?
+  var console: HandoverSocket?
   /// The process that `kill` means, by a descriptor that cannot mean another.
   var target: ChildProcess?
   /// The folder that `delete` removes.

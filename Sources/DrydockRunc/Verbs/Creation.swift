@@ -32,7 +32,11 @@ struct Creation {
     config.process?.env += preserved.environment
     invocation.log.warn(ofCapabilities: config.process?.capabilities)
     let console = try invocation.consoleSocket(terminal: config.process?.terminal ?? false, detaches: detaches)
-    defer { console?.close() }
+    let pidfdSocket = try invocation.pidfdSocket()
+    defer {
+      console?.close()
+      pidfdSocket?.close()
+    }
     let rootless = geteuid() != 0
     var options = PlanOptions(
       id: id, bundle: bundle, stateRoot: invocation.root.path, executable: "/proc/self/exe",
@@ -48,8 +52,11 @@ struct Creation {
     } catch { throw Failure(error.message) }
     // mkdir(2) decides later between two who come at once; this one answers before anything else is looked at.
     if HostFile.kind(options.stateDirectory) != nil { throw .exists }
-    let strangers = CgroupRemoval.members(of: cgroups.members).count
-    if strangers > 0 { throw Failure("container's cgroup is not empty: \(strangers) process(es) found") }
+    // What fails, or is deleted, takes whoever is in its cgroups along: they have to be its own.
+    for path in cgroups.all where access(path, F_OK) == 0 {
+      let strangers = CgroupRemoval.allMembers(of: path).count
+      if strangers > 0 { throw Failure("container's cgroup is not empty: \(strangers) process(es) found") }
+    }
     let facts = ContainerFacts(
       id: id, bundle: bundle, rootfs: Plan.rootfs(config, bundle: bundle), stateDirectory: options.stateDirectory,
       pid: 0, cgroups: cgroups, config: config, rootless: rootless)
@@ -72,11 +79,10 @@ struct Creation {
     setting.signals = self.foreground?.signals
     setting.log = invocation.log
     setting.trace = try invocation.trace(started: started)
-    let pidFile = invocation.arguments["pid-file"] ?? ""
     func finish(_ performance: Performance) throws(Failure) {
       guard let process = performance.process(of: .container) else { throw Failure("the plan made no process") }
       try notes.finish()
-      if !pidFile.isEmpty { try Surroundings.write(pid: process.pid, to: pidFile) }
+      try invocation.announce(process, over: pidfdSocket, name: "standard")
     }
     if starts { setting.beforeRelease = finish }
     let performance = Performance(plan, setting)

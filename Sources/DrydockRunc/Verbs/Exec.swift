@@ -23,7 +23,11 @@ extension DrydockRunc {
     invocation.log.warn(ofCapabilities: process.capabilities)
     let detaches = invocation.arguments.has("detach")
     let console = try invocation.consoleSocket(terminal: process.terminal, detaches: detaches)
-    defer { console?.close() }
+    let pidfdSocket = try invocation.pidfdSocket()
+    defer {
+      console?.close()
+      pidfdSocket?.close()
+    }
     var foreground: Foreground?
     if !detaches { foreground = try Foreground(adopts: !invocation.arguments.has("no-subreaper")) }
     var options = PlanOptions(
@@ -57,9 +61,7 @@ extension DrydockRunc {
         try performance.awaitExecution(of: .exec)
       } catch { throw Failure(error.message) }
       guard let child = performance.process(of: .exec) else { throw Failure("the plan made no process") }
-      if let path = invocation.arguments["pid-file"], !path.isEmpty {
-        try Surroundings.write(pid: child.pid, to: path)
-      }
+      try invocation.announce(child, over: pidfdSocket, name: "setns")
       guard let foreground else { return 0 }
       return foreground.wait(for: child, terminal: performance.terminal)
     } catch {

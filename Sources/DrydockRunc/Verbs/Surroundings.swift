@@ -75,7 +75,7 @@ extension Invocation {
   }
 
   /// A console socket that was asked for: only whoever detaches hands a terminal over.
-  func consoleSocket(terminal: Bool, detaches: Bool) throws(Failure) -> ConsoleSocket? {
+  func consoleSocket(terminal: Bool, detaches: Bool) throws(Failure) -> HandoverSocket? {
     let path = arguments["console-socket"] ?? ""
     if detaches, terminal, path.isEmpty {
       throw Failure("cannot allocate tty if runc will detach without setting console socket")
@@ -83,8 +83,23 @@ extension Invocation {
     if (!detaches || !terminal), !path.isEmpty {
       throw Failure("cannot use console socket if runc will not detach or allocate tty")
     }
+    return try handoverSocket(path)
+  }
+
+  /// `--pidfd-socket`.
+  func pidfdSocket() throws(Failure) -> HandoverSocket? { try handoverSocket(arguments["pidfd-socket"] ?? "") }
+
+  private func handoverSocket(_ path: String) throws(Failure) -> HandoverSocket? {
     if path.isEmpty { return nil }
-    do { return try ConsoleSocket(path) } catch { throw Failure("dial unix \(path): connect: \(error)") }
+    do { return try HandoverSocket(path) } catch { throw Failure("dial unix \(path): connect: \(error)") }
+  }
+
+  /// The process is there: its number goes to a file, and a descriptor of it over a socket, as far as that was asked for.
+  func announce(_ process: ChildProcess, over socket: HandoverSocket?, name: String) throws(Failure) {
+    if let path = arguments["pid-file"], !path.isEmpty { try Surroundings.write(pid: process.pid, to: path) }
+    do throws(Errno) { try socket?.send(process.descriptor, name: name) } catch {
+      throw Failure("failed to send pidfd on socket: \(error)")
+    }
   }
 }
 

@@ -102,18 +102,17 @@ public final class RawTerminal {
   public func restore() { tcsetattr(descriptor, TCSANOW, &before) }
 }
 
-/// The socket over which a terminal's near end goes to who asked for the container (`--console-socket`).
-public struct ConsoleSocket: Sendable {
+/// A socket over which a descriptor goes to who asked for the container: a terminal's near end (`--console-socket`), or a
+/// pidfd of the process (`--pidfd-socket`).
+public struct HandoverSocket: Sendable {
   let descriptor: Int32
 
   /// connect(2) to a unix socket.
   public init(_ path: String) throws(Errno) { descriptor = try LinuxKernel.connect(unix: path) }
 
-  /// The name that runc sends, and the descriptor.
-  public func send(_ terminal: Int32) throws(Errno) {
-    let name = "/dev/ptmx"
-    let result = Array(name.utf8).withUnsafeBytes { clinux_send(descriptor, $0.baseAddress, $0.count, terminal) }
-    try checked(result)
+  /// A descriptor, and beside it the name that runc sends.
+  public func send(_ passed: Int32, name: String) throws(Errno) {
+    try LinuxKernel.send(Array(name.utf8), descriptor: passed, over: descriptor)
   }
 
   public func close() { _ = Glibc.close(descriptor) }
