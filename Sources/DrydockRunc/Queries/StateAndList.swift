@@ -7,13 +7,12 @@ import Runtime
 extension DrydockRunc {
   static func state(_ invocation: Invocation) throws(Failure) -> Int32 {
     let (directory, record) = try invocation.container()
-    print(json(record, in: directory, owner: "").pretty(indent: "  "))
+    print(json(record, record.status(in: directory), owner: "").pretty(indent: "  "))
     return 0
   }
 
   /// What `state` and `list` tell of a container: runtime-spec's state and runc's additions.
-  private static func json(_ record: ContainerRecord, in directory: StateDirectory, owner: String) -> JSON {
-    let status = record.status(in: directory)
+  private static func json(_ record: ContainerRecord, _ status: RuntimeSpec.Status, owner: String) -> JSON {
     var object: JSONObject = [
       "ociVersion": .string(record.ociVersion), "id": .string(record.id),
       "pid": JSON(status == .stopped ? 0 : record.initProcess.pid), "status": .string(status.rawValue),
@@ -35,8 +34,7 @@ extension DrydockRunc {
     switch format {
     case "table":
       var rows = [["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]]
-      for (directory, record) in containers {
-        let status = record.status(in: directory)
+      for (record, status) in containers {
         rows.append([
           record.id, String(status == .stopped ? 0 : record.initProcess.pid), status.rawValue, record.bundle,
           RFC3339.text(record.created), UserName.of(record.owner),
@@ -44,7 +42,7 @@ extension DrydockRunc {
       }
       print(GoText.table(rows))
     case "json":
-      let values = containers.map { json($0.record, in: $0.directory, owner: UserName.of($0.record.owner)) }
+      let values = containers.map { json($0.record, $0.status, owner: UserName.of($0.record.owner)) }
       print((values.isEmpty ? JSON.null : .array(values)).text + "\n")
     default: throw Failure("invalid format option")
     }
@@ -54,17 +52,20 @@ extension DrydockRunc {
   /// All that can be read; of the others the log tells.
   private static func containers(
     _ invocation: Invocation
-  ) throws(Failure) -> [(directory: StateDirectory, record: ContainerRecord)] {
+  ) throws(Failure) -> [(record: ContainerRecord, status: RuntimeSpec.Status)] {
     guard let names = try invocation.root.names() else {
       // Nobody has made it yet.
       if !invocation.isRootGiven { return [] }
       throw Failure("open \(invocation.root.path): \(Errno.ENOENT)")
     }
-    var containers: [(directory: StateDirectory, record: ContainerRecord)] = []
+    var containers: [(record: ContainerRecord, status: RuntimeSpec.Status)] = []
     for name in names {
       do throws(Failure) {
         let directory = try invocation.root.open(name)
-        containers.append((directory, try directory.load()))
+        // There may be more containers than a process may have descriptors.
+        defer { directory.close() }
+        let record = try directory.load()
+        containers.append((record, record.status(in: directory)))
       } catch {
         // What is being created or deleted at this moment is not yet, or no more.
         if error != .notExist { invocation.log.warn("load container \(name): \(error.message)") }

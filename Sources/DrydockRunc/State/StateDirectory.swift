@@ -7,7 +7,11 @@ import Runtime
 struct StateRoot: Sendable {
   /// Absolute, clean.
   let path: String
-  init(_ path: String) { self.path = path }
+  /// It lies in `$XDG_RUNTIME_DIR`, from which what is not used for long is cleared unless it is sticky.
+  private let isSticky: Bool
+
+  init(_ path: String) { self.init(path, isSticky: false) }
+  private init(_ path: String, isSticky: Bool) { (self.path, self.isSticky) = (path, isSticky) }
 
   /// `/run/drydock-runc` for root, `$XDG_RUNTIME_DIR/drydock-runc` for others and for who is root only in a user
   /// namespace of his own.
@@ -15,7 +19,7 @@ struct StateRoot: Sendable {
     if let folder = getenv("XDG_RUNTIME_DIR").map({ String(cString: $0) }), folder.utf8.first == UInt8(ascii: "/"),
       Caller.isRootless
     {
-      return StateRoot(PathText.clean(folder) + "/drydock-runc")
+      return StateRoot(PathText.clean(folder) + "/drydock-runc", isSticky: true)
     }
     return StateRoot("/run/drydock-runc")
   }
@@ -25,6 +29,7 @@ struct StateRoot: Sendable {
   func create(_ id: String) throws(Failure) -> StateDirectory {
     try StateRoot.check(id)
     do { try HostFile.makeFolders(path, mode: 0o700) } catch { throw Failure("mkdir \(path): \(error)") }
+    if isSticky { chmod(path, S_ISVTX | 0o700) }
     try checkOwner()
     let folder = "\(path)/\(id)"
     // Searchable by all: a container's root in a user namespace opens its FIFO there.
