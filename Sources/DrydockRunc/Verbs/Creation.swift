@@ -140,7 +140,7 @@ extension DrydockRunc {
   /// `start`: lets the process go that sleeps at the FIFO.
   static func start(_ invocation: Invocation) throws(Failure) -> Int32 {
     let started = LinuxKernel.monotonicTime()
-    LinuxKernel.ignoreBrokenPipes()
+    LinuxKernel.settleSignals()
     let directory = try invocation.root.open(invocation.id)
     _ = try directory.lock()
     let record = try directory.load()

@@ -60,7 +60,7 @@ extension DrydockRunc {
   /// `delete`.
   static func delete(_ invocation: Invocation) throws(Failure) -> Int32 {
     let started = LinuxKernel.monotonicTime()
-    LinuxKernel.ignoreBrokenPipes()
+    LinuxKernel.settleSignals()
     let force = invocation.arguments.has("force")
     let directory: StateDirectory
     do { directory = try invocation.root.open(invocation.id) } catch {

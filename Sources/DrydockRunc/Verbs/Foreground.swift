@@ -24,7 +24,11 @@ struct Foreground {
         [signals.descriptor, process.descriptor] + (copy?.inputs ?? []), output: copy?.outputs ?? [])
       copy?.move(ready)
       if ready.contains(signals.descriptor) { handOn(process, copy) }
-      if ready.contains(process.descriptor), let end = (try? process.wait(blocks: false)) ?? nil { return end.status }
+      guard ready.contains(process.descriptor) else { continue }
+      do { if let end = try process.wait(blocks: false) { return end.status } } catch {
+        // Somebody else has buried it: how it ended cannot be known any more.
+        return 255
+      }
     }
   }
 

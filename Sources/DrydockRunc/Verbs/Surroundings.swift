@@ -14,7 +14,7 @@ enum Surroundings {
       throw Failure("cannot keep the runtime's binary out of the container's reach: \(error)")
     }
     LinuxKernel.closeDescriptors(from: 3 + preserved, onExecute: true)
-    LinuxKernel.ignoreBrokenPipes()
+    LinuxKernel.settleSignals()
     // Without root, the files of a process that is not dumpable are not its own: it could not be mapped.
     if geteuid() == 0 { LinuxKernel.setDumpable(false) }
   }

@@ -31,8 +31,12 @@ public struct SignalQueue: Sendable {
 }
 
 extension LinuxKernel {
-  /// SIGPIPE is ignored: writing to somebody who has gone is an error like others.
-  public static func ignoreBrokenPipes() { _ = signal(SIGPIPE, SIG_IGN) }
+  /// SIGPIPE is ignored: writing to somebody who has gone is an error like others. SIGCHLD is not, whatever the caller
+  /// does with it: the kernel would bury children by itself, and nobody could ask how they ended.
+  public static func settleSignals() {
+    _ = signal(SIGPIPE, SIG_IGN)
+    _ = signal(SIGCHLD, SIG_DFL)
+  }
 
   /// poll(2) for input, until `deadline` (monotonic nanoseconds). Which descriptors have something (end of file counts).
   public static func poll(_ descriptors: [Int32], output: [Int32] = [], deadline: UInt64? = nil) -> [Int32] {
