@@ -98,11 +98,11 @@ extension RuntimeSpec {
     private mutating func readRare(_ option: String) -> Bool {
       // No flag has a value.
       if option.utf8.contains(UInt8(ascii: "=")) { return false }
-      if let (flag, clears) = MountOptions.flagTable[option] {
+      if let (flag, clears) = MountOptions.flag(option) {
         if clears { clear(flag) } else { set(flag) }
-      } else if let flag = MountOptions.propagationTable[option] {
+      } else if let flag = MountOptions.propagationFlags(option) {
         propagation.append(flag)
-      } else if let (attribute, clears) = MountOptions.recursiveTable[option] {
+      } else if let (attribute, clears) = MountOptions.recursiveAttribute(option) {
         if clears {
           recursiveSet.removeAll { $0 == attribute }
           if !recursiveClear.contains(attribute) { recursiveClear.append(attribute) }
@@ -128,40 +128,94 @@ extension RuntimeSpec {
       return true
     }
 
-    private static let flagTable: [String: (MountFlags, Bool)] = [
-      "async": (.synchronous, true), "atime": (.noatime, true), "bind": (.bind, false), "dev": (.nodev, true),
-      "diratime": (.nodiratime, true), "dirsync": (.dirsync, false), "exec": (.noexec, true),
-      "iversion": (.iversion, false), "lazytime": (.lazytime, false), "loud": (.silent, true),
-      "mand": (.mandlock, false), "noatime": (.noatime, false), "nodev": (.nodev, false),
-      "nodiratime": (.nodiratime, false), "noexec": (.noexec, false), "noiversion": (.iversion, true),
-      "nolazytime": (.lazytime, true), "nomand": (.mandlock, true), "norelatime": (.relatime, true),
-      "nostrictatime": (.strictatime, true), "nosuid": (.nosuid, false), "nosymfollow": (.nosymfollow, false),
-      "rbind": ([.bind, .rec], false), "relatime": (.relatime, false), "remount": (.remount, false),
-      "ro": (.rdonly, false), "rw": (.rdonly, true), "silent": (.silent, false), "strictatime": (.strictatime, false),
-      "suid": (.nosuid, true), "sync": (.synchronous, false), "symfollow": (.nosymfollow, true),
-    ]
-    private static let propagationTable: [String: MountFlags] = [
-      "rprivate": [.private, .rec], "private": .private, "rslave": [.slave, .rec], "slave": .slave,
-      "rshared": [.shared, .rec], "shared": .shared, "runbindable": [.unbindable, .rec], "unbindable": .unbindable,
-    ]
-    private static let recursiveTable: [String: (String, Bool)] = [
-      "rro": ("MOUNT_ATTR_RDONLY", false), "rrw": ("MOUNT_ATTR_RDONLY", true),
-      "rnosuid": ("MOUNT_ATTR_NOSUID", false), "rsuid": ("MOUNT_ATTR_NOSUID", true),
-      "rnodev": ("MOUNT_ATTR_NODEV", false), "rdev": ("MOUNT_ATTR_NODEV", true),
-      "rnoexec": ("MOUNT_ATTR_NOEXEC", false), "rexec": ("MOUNT_ATTR_NOEXEC", true),
-      "rnodiratime": ("MOUNT_ATTR_NODIRATIME", false), "rdiratime": ("MOUNT_ATTR_NODIRATIME", true),
-      "rrelatime": ("MOUNT_ATTR_RELATIME", false), "rnorelatime": ("MOUNT_ATTR_RELATIME", true),
-      "rnoatime": ("MOUNT_ATTR_NOATIME", false), "ratime": ("MOUNT_ATTR_NOATIME", true),
-      "rstrictatime": ("MOUNT_ATTR_STRICTATIME", false), "rnostrictatime": ("MOUNT_ATTR_STRICTATIME", true),
-      "rnosymfollow": ("MOUNT_ATTR_NOSYMFOLLOW", false), "rsymfollow": ("MOUNT_ATTR_NOSYMFOLLOW", true),
+    /// A flag, and whether it is cleared. Switches: a dictionary would have to be made first, at each start.
+    private static func flag(_ option: String) -> (MountFlags, Bool)? {
+      switch option {
+      case "async": (.synchronous, true)
+      case "atime": (.noatime, true)
+      case "bind": (.bind, false)
+      case "dev": (.nodev, true)
+      case "diratime": (.nodiratime, true)
+      case "dirsync": (.dirsync, false)
+      case "exec": (.noexec, true)
+      case "iversion": (.iversion, false)
+      case "lazytime": (.lazytime, false)
+      case "loud": (.silent, true)
+      case "mand": (.mandlock, false)
+      case "noatime": (.noatime, false)
+      case "nodev": (.nodev, false)
+      case "nodiratime": (.nodiratime, false)
+      case "noexec": (.noexec, false)
+      case "noiversion": (.iversion, true)
+      case "nolazytime": (.lazytime, true)
+      case "nomand": (.mandlock, true)
+      case "norelatime": (.relatime, true)
+      case "nostrictatime": (.strictatime, true)
+      case "nosuid": (.nosuid, false)
+      case "nosymfollow": (.nosymfollow, false)
+      case "rbind": ([.bind, .rec], false)
+      case "relatime": (.relatime, false)
+      case "remount": (.remount, false)
+      case "ro": (.rdonly, false)
+      case "rw": (.rdonly, true)
+      case "silent": (.silent, false)
+      case "strictatime": (.strictatime, false)
+      case "suid": (.nosuid, true)
+      case "sync": (.synchronous, false)
+      case "symfollow": (.nosymfollow, true)
+      default: nil
+      }
+    }
+    private static func propagationFlags(_ option: String) -> MountFlags? {
+      switch option {
+      case "rprivate": [.private, .rec]
+      case "private": .private
+      case "rslave": [.slave, .rec]
+      case "slave": .slave
+      case "rshared": [.shared, .rec]
+      case "shared": .shared
+      case "runbindable": [.unbindable, .rec]
+      case "unbindable": .unbindable
+      default: nil
+      }
+    }
+    private static func recursiveAttribute(_ option: String) -> (String, Bool)? {
+      switch option {
+      case "rro": ("MOUNT_ATTR_RDONLY", false)
+      case "rrw": ("MOUNT_ATTR_RDONLY", true)
+      case "rnosuid": ("MOUNT_ATTR_NOSUID", false)
+      case "rsuid": ("MOUNT_ATTR_NOSUID", true)
+      case "rnodev": ("MOUNT_ATTR_NODEV", false)
+      case "rdev": ("MOUNT_ATTR_NODEV", true)
+      case "rnoexec": ("MOUNT_ATTR_NOEXEC", false)
+      case "rexec": ("MOUNT_ATTR_NOEXEC", true)
+      case "rnodiratime": ("MOUNT_ATTR_NODIRATIME", false)
+      case "rdiratime": ("MOUNT_ATTR_NODIRATIME", true)
+      case "rrelatime": ("MOUNT_ATTR_RELATIME", false)
+      case "rnorelatime": ("MOUNT_ATTR_RELATIME", true)
+      case "rnoatime": ("MOUNT_ATTR_NOATIME", false)
+      case "ratime": ("MOUNT_ATTR_NOATIME", true)
+      case "rstrictatime": ("MOUNT_ATTR_STRICTATIME", false)
+      case "rnostrictatime": ("MOUNT_ATTR_STRICTATIME", true)
+      case "rnosymfollow": ("MOUNT_ATTR_NOSYMFOLLOW", false)
+      case "rsymfollow": ("MOUNT_ATTR_NOSYMFOLLOW", true)
+      default: nil
+      }
+    }
+    private static let names: [String] = [
+      "async", "atime", "bind", "dev", "diratime", "dirsync", "exec", "iversion", "lazytime", "loud", "mand", "noatime",
+      "nodev", "nodiratime", "noexec", "noiversion", "nolazytime", "nomand", "norelatime", "nostrictatime", "nosuid",
+      "nosymfollow", "rbind", "relatime", "remount", "ro", "rw", "silent", "strictatime", "suid", "sync", "symfollow",
+      "rprivate", "private", "rslave", "slave", "rshared", "shared", "runbindable", "unbindable", "rro", "rrw",
+      "rnosuid", "rsuid", "rnodev", "rdev", "rnoexec", "rexec", "rnodiratime", "rdiratime", "rrelatime", "rnorelatime",
+      "rnoatime", "ratime", "rstrictatime", "rnostrictatime", "rnosymfollow", "rsymfollow",
     ]
 
     /// The flags of a propagation's name (`rslave`); nil when it is none.
-    public static func propagation(_ name: String) -> MountFlags? { propagationTable[name] }
+    public static func propagation(_ name: String) -> MountFlags? { propagationFlags(name) }
 
     /// Every option that is not for the file system, sorted: what `features` lists.
     public static let knownNames: [String] =
-      (Array(flagTable.keys) + ["defaults", "tmpcopyup"] + Array(propagationTable.keys) + Array(recursiveTable.keys))
-      .sorted()
+      (names + ["defaults", "tmpcopyup"]).sorted()
   }
 }

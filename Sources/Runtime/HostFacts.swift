@@ -69,6 +69,9 @@ public struct CgroupLayout: Sendable, Hashable {
   /// The folder of the v1 hierarchy that has a controller.
   func hierarchy(of controller: String) -> String? {
     if hierarchies.contains(controller) { return controller }
-    return hierarchies.first { $0.split(separator: ",").contains { $0 == controller } }
+    // Splitting costs, and few names are lists.
+    return hierarchies.first { name in
+      name.utf8.contains(UInt8(ascii: ",")) && name.split(separator: ",").contains { $0 == controller }
+    }
   }
 }

@@ -67,6 +67,13 @@ public enum PathText {
     return String(path[..<slash])
   }
 
+  /// Whether an absolute, clean path is `folder` or below it; byte by byte.
+  static func isWithin(_ path: String, _ folder: String) -> Bool {
+    let (path, folder) = (path.utf8, folder.utf8)
+    guard path.starts(with: folder) else { return false }
+    return path.count == folder.count || path.dropFirst(folder.count).first == UInt8(ascii: "/")
+  }
+
   public static func join(_ folder: String, _ name: String) -> String {
     if folder.isEmpty || name.isEmpty { return folder + name }
     let slashes = (folder.utf8.last == UInt8(ascii: "/"), name.utf8.first == UInt8(ascii: "/"))

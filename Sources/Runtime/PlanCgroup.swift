@@ -192,7 +192,8 @@ extension PlanBuilder {
   }
 
   private mutating func inheritCpuset(_ folder: String, _ failing: Step.Failure, if condition: Step.Condition) {
-    for (file, own) in [("cpuset.cpus", linux.resources?.cpu.cpus), ("cpuset.mems", linux.resources?.cpu.mems)] {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+      let own = file == "cpuset.cpus" ? linux.resources?.cpu.cpus : linux.resources?.cpu.mems
       let path = KernelPath("\(folder)/\(file)")
       let isContainers = folder == cgroups.path(of: "cpuset")
       if isContainers, let own, !own.isEmpty {

@@ -220,12 +220,14 @@ extension PlanBuilder {
   /// The attributes of the new mount API for flags of mount(2).
   static func attributes(_ flags: RuntimeSpec.MountFlags) -> [String] {
     var names: [String] = []
-    for (flag, name) in [
-      (RuntimeSpec.MountFlags.rdonly, "MOUNT_ATTR_RDONLY"), (.nosuid, "MOUNT_ATTR_NOSUID"),
-      (.nodev, "MOUNT_ATTR_NODEV"), (.noexec, "MOUNT_ATTR_NOEXEC"), (.noatime, "MOUNT_ATTR_NOATIME"),
-      (.nodiratime, "MOUNT_ATTR_NODIRATIME"), (.strictatime, "MOUNT_ATTR_STRICTATIME"),
-      (.nosymfollow, "MOUNT_ATTR_NOSYMFOLLOW"),
-    ] where flags.contains(flag) { names.append(name) }
+    if flags.contains(.rdonly) { names.append("MOUNT_ATTR_RDONLY") }
+    if flags.contains(.nosuid) { names.append("MOUNT_ATTR_NOSUID") }
+    if flags.contains(.nodev) { names.append("MOUNT_ATTR_NODEV") }
+    if flags.contains(.noexec) { names.append("MOUNT_ATTR_NOEXEC") }
+    if flags.contains(.noatime) { names.append("MOUNT_ATTR_NOATIME") }
+    if flags.contains(.nodiratime) { names.append("MOUNT_ATTR_NODIRATIME") }
+    if flags.contains(.strictatime) { names.append("MOUNT_ATTR_STRICTATIME") }
+    if flags.contains(.nosymfollow) { names.append("MOUNT_ATTR_NOSYMFOLLOW") }
     return names
   }
 

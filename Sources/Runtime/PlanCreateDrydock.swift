@@ -354,12 +354,9 @@ extension PlanBuilder {
   /// The hooks before the change of root: each waits for everything that comes before it.
   private mutating func runCreationHooks() {
     role = .runtime
-    for (stage, reason) in [
-      (RuntimeSpec.HookStage.prestart, "In the host's namespaces, when the container's exist (deprecated)"),
-      (.createRuntime, "In the host's namespaces, when the container's exist"),
-    ] where !config.hooks[stage].isEmpty {
+    for stage in [RuntimeSpec.HookStage.prestart, .createRuntime] where !config.hooks[stage].isEmpty {
       waits = true
-      run(hooks: stage, reason)
+      run(hooks: stage, "In the host's namespaces, when the container's exist")
     }
     act(as: .container, .hooks)
     waits =

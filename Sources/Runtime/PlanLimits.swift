@@ -225,6 +225,7 @@ extension PlanBuilder {
   }
 
   private mutating func setBlkio(_ io: RuntimeSpec.BlockIO, _ failing: Step.Failure) {
+    if io == RuntimeSpec.BlockIO() { return }
     let path = cgroups.path(of: "blkio")
     if let weight = io.weight, weight != 0 {
       write(path, "blkio.weight", String(weight), "Its share of the disks when they are busy", failing)

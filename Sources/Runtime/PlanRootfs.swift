@@ -68,7 +68,7 @@ extension PlanBuilder {
 
   /// Nothing but procfs may lie on /proc, and only what lxcfs emulates below it (CVE-2019-16884, CVE-2019-19921).
   func checkProc(_ mount: RuntimeSpec.Mount, _ path: String, isBind: Bool) throws(PlanError) {
-    guard path == "/proc" || path.hasPrefix("/proc/") else { return }
+    guard PathText.isWithin(path, "/proc") else { return }
     if path == "/proc" {
       let source = PathText.clean(mount.source)
       if isBind ? source == "/proc" || source.hasPrefix("/proc/") : mount.type == "proc" { return }

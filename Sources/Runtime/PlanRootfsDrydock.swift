@@ -105,10 +105,11 @@ extension PlanBuilder {
   /// Flags that belong to the file system, as its options; attributes say nothing of them.
   private static func options(of flags: RuntimeSpec.MountFlags) -> [String] {
     var names: [String] = []
-    for (flag, name) in [
-      (RuntimeSpec.MountFlags.synchronous, "sync"), (.dirsync, "dirsync"), (.mandlock, "mand"),
-      (.lazytime, "lazytime"), (.iversion, "iversion"),
-    ] where flags.contains(flag) { names.append(name) }
+    if flags.contains(.synchronous) { names.append("sync") }
+    if flags.contains(.dirsync) { names.append("dirsync") }
+    if flags.contains(.mandlock) { names.append("mand") }
+    if flags.contains(.lazytime) { names.append("lazytime") }
+    if flags.contains(.iversion) { names.append("iversion") }
     return names
   }
 
@@ -140,7 +141,7 @@ extension PlanBuilder {
       failing: failure(mount))
   }
 
-  private func mayCoverProc(_ path: String) -> Bool { path == "/proc" || path.hasPrefix("/proc/") }
+  private func mayCoverProc(_ path: String) -> Bool { PathText.isWithin(path, "/proc") }
 
   private func complete(_ attachment: inout Attachment, _ options: RuntimeSpec.MountOptions) {
     attachment.propagation = options.propagation.map(\.names)
@@ -253,7 +254,8 @@ extension PlanBuilder {
           ? "The hierarchy, as the container's cgroup namespace shows it"
           : "The container's own cgroup in this hierarchy",
         tolerating: self.options.rootlessCgroups ? [.missing, .permission, .busy] : [], failing: failing)
-      for controller in hierarchy.split(separator: ",") where hierarchy.utf8.contains(UInt8(ascii: ",")) {
+      guard hierarchy.utf8.contains(UInt8(ascii: ",")) else { continue }
+      for controller in hierarchy.split(separator: ",") {
         add(
           .symlink(target: hierarchy, path: inRoot("\(path)/\(controller)")),
           "Controllers mounted together are found by each one's name", tolerating: .exists, failing: failing)

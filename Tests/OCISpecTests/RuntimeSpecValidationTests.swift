@@ -87,6 +87,15 @@ struct RuntimeSpecValidationTests {
     #expect(mount(.init(destination: "/a", type: "tmpfs", options: ["size=1\0"]))?.contains("null byte") == true)
   }
 
+  @Test("Every mount option that features lists is understood, and is not taken for the file system's")
+  func mountOptions() {
+    let names = RuntimeSpec.MountOptions.knownNames
+    #expect(names.count == 60 && names == Array(Set(names)).sorted())
+    for name in names { #expect(RuntimeSpec.MountOptions([name]).data.isEmpty, "\(name)") }
+    #expect(RuntimeSpec.MountOptions(["size=1m", "ro", "newinstance"]).data == "size=1m,newinstance")
+    #expect(RuntimeSpec.MountOptions(["noexec", "exec", "rnosymfollow"]).cleared == .noexec)
+  }
+
   @Test("seccomp: what cannot be asked of it")
   func seccomp() {
     typealias Profile = RuntimeSpec.Seccomp
