@@ -37,6 +37,10 @@ extension RuntimeSpec.Process {
     for (index, argument) in args.enumerated() where argument.utf8.contains(0) {
       throw .init("process.args[\(index)]", "invalid argument: contains nul byte (\\x00)")
     }
+    // setresuid(2) and setresgid(2) take it for "as it is": the program would stay root.
+    for (name, id) in [("uid", user.uid), ("gid", user.gid)] where id == .max {
+      throw .init("process.user.\(name)", "\(id) is nobody's id")
+    }
     for field in [cwd, apparmorProfile, selinuxLabel] where field.utf8.contains(0) {
       throw .init("process", "invalid argument: contains nul byte (\\x00)")
     }

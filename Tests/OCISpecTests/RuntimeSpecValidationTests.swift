@@ -70,6 +70,13 @@ struct RuntimeSpecValidationTests {
       process { $0.execCPUAffinity = .init(initial: "3-1") } == "bad CPUAffinity.initial: invalid CPU list 3-1")
   }
 
+  @Test("The id that means no change is nobody's")
+  func ids() {
+    #expect(process { $0.user.uid = .max } == "process.user.uid: 4294967295 is nobody's id")
+    #expect(process { $0.user.gid = .max } == "process.user.gid: 4294967295 is nobody's id")
+    #expect(process { $0.user.uid = .max - 1 } == nil)
+  }
+
   @Test("The environment, and bytes that no string of the kernel's can hold")
   func strings() {
     #expect(process { $0.env = ["A=1", "B=", "C==x"] } == nil)

@@ -47,6 +47,8 @@ extension LinuxKernel {
     case .setrlimit(let name, let soft, let hard): try prlimit(0, name, soft: soft, hard: hard)
     case .prlimit(let pid, let name, let soft, let hard): try prlimit(pid, name, soft: soft, hard: hard)
     case .setgroups(let groups): try setgroups(groups)
+    // It would mean: no change.
+    case .setresgid(.max), .setresuid(.max): throw .EINVAL
     case .setresgid(let id): try system(SYS_setresgid, Int(id), Int(id), Int(id))
     case .setresuid(let id): try system(SYS_setresuid, Int(id), Int(id), Int(id))
     case .dropBounding(let names): try dropBounding(names)
