@@ -27,8 +27,8 @@ enum part { runSpec, runDocker, life, lifeCreate, lifeStart, lifeDelete, execTru
 static const char *const titles[parts] = {
   "run true (runc spec)", "run true (docker's config)", "create + start + delete", "  create", "  start", "  delete", "exec true",
 };
-struct answer { double ms[parts]; long rss; int failed; };
-struct runtime { const char *name, *path; char root[256]; int isFloor, to, from; double ms[parts][mostRounds]; int count[parts]; long rss; int failed; int crowdFailed; double crowdMs; };
+struct answer { double ms[parts], cpu[parts]; long rss; int failed; };
+struct runtime { const char *name, *path; char root[256]; int isFloor, to, from; double ms[parts][mostRounds], cpu[parts][mostRounds]; int count[parts]; long rss; int failed; int crowdFailed; double crowdMs; };
 static struct runtime runtimes[most];
 static int runtimesCount;
 static const char *work;
@@ -43,7 +43,7 @@ static double now(void) {
 static void give_up(const char *what) { perror(what); exit(1); }
 
 // Runs it to its end; the time in ms. What it says goes to WORK/said, read when it fails.
-static double spawn(char *const argv[], long *rss, int *failed) {
+static double spawn(char *const argv[], long *rss, int *failed, double *cpu) {
   double before = now();
   pid_t pid = vfork();
   if (pid == 0) {
@@ -56,10 +56,13 @@ static double spawn(char *const argv[], long *rss, int *failed) {
   while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR) {}
   double took = now() - before;
   if (usage.ru_maxrss > *rss) *rss = usage.ru_maxrss;
+  *cpu += (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
   if (status != 0) (*failed)++;
   return took;
 }
-#define SPAWN(a, ...) spawn((char *[]){__VA_ARGS__, NULL}, &(a)->rss, &(a)->failed)
+// Part p of answer a.
+#define SPAWN(a, p, ...) spawn((char *[]){__VA_ARGS__, NULL}, &(a)->rss, &(a)->failed, &(a)->cpu[p])
 
 static void bundle(char *out, size_t size, const char *name) { snprintf(out, size, "%s/%s", work, name); }
 
@@ -69,8 +72,8 @@ static void one_life(const struct runtime *r, const char *id, struct answer *a) 
   bundle(b, sizeof b, "spec");
   snprintf(pidFile, sizeof pidFile, "%s/%s.pid", r->root, id);
   char *path = (char *)r->path, *root = (char *)r->root, *name = (char *)id;
-  a->ms[lifeCreate] = SPAWN(a, path, "--root", root, "create", "--bundle", b, "--pid-file", pidFile, name);
-  a->ms[lifeStart] = SPAWN(a, path, "--root", root, "start", name);
+  a->ms[lifeCreate] = SPAWN(a, lifeCreate, path, "--root", root, "create", "--bundle", b, "--pid-file", pidFile, name);
+  a->ms[lifeStart] = SPAWN(a, lifeStart, path, "--root", root, "start", name);
   FILE *f = fopen(pidFile, "r");
   int pid = 0;
   if (!f || fscanf(f, "%d", &pid) != 1) a->failed++;
@@ -82,8 +85,9 @@ static void one_life(const struct runtime *r, const char *id, struct answer *a) 
     if (a->failed) kill(pid, SIGKILL);
     if (waitpid(pid, &status, 0) == pid && status != 0) a->failed++;
   }
-  a->ms[lifeDelete] = SPAWN(a, path, "--root", root, "delete", name);
-  if (a->failed) SPAWN(a, path, "--root", root, "delete", "--force", name);
+  a->ms[lifeDelete] = SPAWN(a, lifeDelete, path, "--root", root, "delete", name);
+  if (a->failed) SPAWN(a, lifeDelete, path, "--root", root, "delete", "--force", name);
+  a->cpu[life] = a->cpu[lifeCreate] + a->cpu[lifeStart] + a->cpu[lifeDelete];
   a->ms[life] = a->ms[lifeCreate] + a->ms[lifeStart] + a->ms[lifeDelete];
   while (waitpid(-1, NULL, WNOHANG) > 0) {}
 }
@@ -92,8 +96,8 @@ static void one_run(const struct runtime *r, const char *id, enum part part, str
   char b[256];
   bundle(b, sizeof b, r->isFloor ? "rootfs" : part == runSpec ? "spec" : "docker");
   char *path = (char *)r->path;
-  a->ms[part] = r->isFloor ? SPAWN(a, path, b, "/bin/true")
-                           : SPAWN(a, path, "--root", (char *)r->root, "run", "--bundle", b, (char *)id);
+  a->ms[part] = r->isFloor ? SPAWN(a, part, path, b, "/bin/true")
+                           : SPAWN(a, part, path, "--root", (char *)r->root, "run", "--bundle", b, (char *)id);
 }
 
 // Crowd: 8 callers, 25 containers each, by turns with run.
@@ -154,11 +158,11 @@ static void worker(const struct runtime *r, int in, int out) {
     case 'u': { // up: what exec goes into
       char b[256];
       bundle(b, sizeof b, "sleep");
-      SPAWN(&a, (char *)r->path, "--root", (char *)r->root, "run", "--detach", "--bundle", b, name);
+      SPAWN(&a, execTrue, (char *)r->path, "--root", (char *)r->root, "run", "--detach", "--bundle", b, name);
       break;
     }
-    case 'e': a.ms[execTrue] = SPAWN(&a, (char *)r->path, "--root", (char *)r->root, "exec", name, "/bin/true"); break;
-    case 'x': SPAWN(&a, (char *)r->path, "--root", (char *)r->root, "delete", "--force", name); break;
+    case 'e': a.ms[execTrue] = SPAWN(&a, execTrue, (char *)r->path, "--root", (char *)r->root, "exec", name, "/bin/true"); break;
+    case 'x': SPAWN(&a, execTrue, (char *)r->path, "--root", (char *)r->root, "delete", "--force", name); break;
     case 'c': crowd_of(r, &a); break;
     default: break;
     }
@@ -220,21 +224,24 @@ int main(int argc, char **argv) {
     for (int turn = 0; turn < runtimesCount; turn++) {
       struct runtime *r = &runtimes[(turn + round + 2) % runtimesCount];
       struct answer all = {0}, a = ask(r, 's');
-      all.ms[runSpec] = a.ms[runSpec];
+      all.ms[runSpec] = a.ms[runSpec], all.cpu[runSpec] = a.cpu[runSpec];
       if (!r->isFloor) {
-        all.ms[runDocker] = ask(r, 'd').ms[runDocker];
+        a = ask(r, 'd');
+        all.ms[runDocker] = a.ms[runDocker], all.cpu[runDocker] = a.cpu[runDocker];
         a = ask(r, 'l');
-        for (int p = life; p <= lifeDelete; p++) all.ms[p] = a.ms[p];
+        for (int p = life; p <= lifeDelete; p++) all.ms[p] = a.ms[p], all.cpu[p] = a.cpu[p];
       }
       if (round >= 0)
         for (int p = 0; p < execTrue; p++)
-          if (all.ms[p] > 0) r->ms[p][r->count[p]++] = all.ms[p];
+          if (all.ms[p] > 0) r->cpu[p][r->count[p]] = all.cpu[p], r->ms[p][r->count[p]++] = all.ms[p];
     }
   for (int i = 0; i < runtimesCount; i++) if (!runtimes[i].isFloor) ask(&runtimes[i], 'u');
   for (int round = 0; round < rounds; round++)
     for (int turn = 0; turn < runtimesCount; turn++) {
       struct runtime *r = &runtimes[(turn + round) % runtimesCount];
-      if (!r->isFloor) r->ms[execTrue][r->count[execTrue]++] = ask(r, 'e').ms[execTrue];
+      if (r->isFloor) continue;
+      struct answer a = ask(r, 'e');
+      r->cpu[execTrue][r->count[execTrue]] = a.cpu[execTrue], r->ms[execTrue][r->count[execTrue]++] = a.ms[execTrue];
     }
   for (int i = 0; i < runtimesCount; i++) if (!runtimes[i].isFloor) ask(&runtimes[i], 'x');
   for (int i = 0; i < runtimesCount; i++) {
@@ -245,10 +252,11 @@ int main(int argc, char **argv) {
   }
 
   struct runtime *floorOne = named("floor"), *crun = named("crun"), *runc = named("runc");
-  printf("%-28s %-14s %8s %8s %8s %8s %8s   (%d rounds, ms)\n", "", "", "p50", "p95", "/ crun", "/ runc", "/ floor", rounds);
+  printf("%-28s %-14s %8s %8s %8s %8s %8s %8s   (%d rounds, ms)\n", "", "", "p50", "p95", "cpu p50", "/ crun", "/ runc", "/ floor", rounds);
   for (int p = 0; p < parts; p++)
     for (int i = 0; i < runtimesCount; i++)
-      qsort(runtimes[i].ms[p], (size_t)runtimes[i].count[p], sizeof(double), ascending);
+      qsort(runtimes[i].ms[p], (size_t)runtimes[i].count[p], sizeof(double), ascending),
+        qsort(runtimes[i].cpu[p], (size_t)runtimes[i].count[p], sizeof(double), ascending);
   char a[16], b[16], c[16];
   for (int p = 0; p < parts; p++) {
     int first = 1;
@@ -256,7 +264,7 @@ int main(int argc, char **argv) {
       struct runtime *r = &runtimes[i];
       if (r->count[p] == 0) continue;
       double m = quantile(r, p, 0.5);
-      printf("%-28s %-14s %8.2f %8.2f %8s %8s %8s\n", first ? titles[p] : "", r->name, m, quantile(r, p, 0.95),
+      printf("%-28s %-14s %8.2f %8.2f %8.2f %8s %8s %8s\n", first ? titles[p] : "", r->name, m, quantile(r, p, 0.95), r->cpu[p][r->count[p] / 2],
         ratio(m, crun ? quantile(crun, p, 0.5) : 0, a), ratio(m, runc ? quantile(runc, p, 0.5) : 0, b),
         ratio(m, floorOne ? quantile(floorOne, p == runSpec || p == runDocker ? runSpec : p, 0.5) : 0, c));
       first = 0;
