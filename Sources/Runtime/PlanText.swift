@@ -80,6 +80,9 @@ extension KernelCall {
       case .string where member.key == "root": isInRoot = true
       case .string(let value):
         if value.isEmpty { continue }
+        // Lines of an id map: one after the other here.
+        let value =
+          value.utf8.contains(UInt8(ascii: "\n")) ? value.split(separator: "\n").joined(separator: "; ") : value
         let isPath = ["path", "target", "to"].contains(member.key)
         parts.append("\(member.key)=\(isInRoot && isPath ? "{root}" : "")\(value)")
         if isPath { isInRoot = false }

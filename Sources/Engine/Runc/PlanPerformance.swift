@@ -184,7 +184,12 @@ struct PlanPerformance {
   private mutating func perform(_ step: Step, _ plan: Plan) throws(StepError) -> Int {
     let pid = self[step.role]
     switch step.binding {
-    case .none: return try ask(step.call, pid)
+    case .none:
+      // The runtime has opened the files of the cgroups for its child, which may be nobody on the host by now.
+      if step.role != .runtime, step.phase == .cgroup, case .writeFile(let path, "0") = step.call {
+        return try ask(step.call, pids.runtime, as: .writeFile(path: path, contents: String(pid)))
+      }
+      return try ask(step.call, pid)
     case .lookUp:
       try lookUp(step.call, pid)
       return 0
@@ -197,11 +202,13 @@ struct PlanPerformance {
     }
   }
 
-  /// One call, recorded.
-  private mutating func ask(_ call: KernelCall, _ pid: Int) throws(StepError) -> Int {
+  /// One call, recorded; `performed` instead of it.
+  private mutating func ask(
+    _ call: KernelCall, _ pid: Int, as performed: KernelCall? = nil
+  ) throws(StepError) -> Int {
     let id = tap.begin(call.name, call, in: context)
     do {
-      let result = try kernel.perform(call, as: pid)
+      let result = try kernel.perform(performed ?? call, as: pid)
       tap.end(id, .success(JSON.int(Int64(result))), in: context)
       if case .openTerminal = call { terminal = result }
       return result

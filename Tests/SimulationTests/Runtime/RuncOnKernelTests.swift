@@ -257,4 +257,48 @@ struct RuncOnKernelTests {
     #expect(seen.withLock { $0 } == "1000 50 [7] 0 0 65536 false true true /work/deep")
     #expect(machine.run("delete", ["c1"]).status == 0)
   }
+
+  @Test("drydock-runc: mapped ids, shifted clocks and namespaces of others, on cgroup v1 and v2", arguments: [1, 2])
+  func namespaces(_ cgroupVersion: Int) throws {
+    let seen = Mutex<[String]>([])
+    let machine = try Machine(
+      .drydock, cgroupVersion: cgroupVersion,
+      [
+        "look": { process in
+          func text(_ path: String) -> String {
+            String(decoding: (try? process.readFile(path)) ?? [], as: UTF8.self)
+              .split { $0 == " " || $0 == "\n" }.joined(separator: " ")
+          }
+          seen.withLock {
+            $0.append(
+              "\(process.pid) \(process.uid) \(text("/proc/self/uid_map")) \(text("/proc/self/timens_offsets"))")
+          }
+          return 0
+        }
+      ])
+    let map: JSON = [["containerID": 0, "hostID": 100_000, "size": 65_536]]
+    let config = try machine.config(["look"]) {
+      $0["linux"]?["namespaces"] = [
+        ["type": "mount"], ["type": "network"], ["type": "time"], ["type": "uts"], ["type": "pid"], ["type": "ipc"],
+        ["type": "cgroup"], ["type": "user"],
+      ]
+      // Whose root owns nothing of the image cannot make places in it.
+      $0["mounts"] = .array(($0["mounts"]?.array ?? []).filter { $0["destination"] != "/etc/hosts" })
+      $0["linux"]?["sysctl"] = [:]
+      $0["linux"]?["timeOffsets"] = ["monotonic": ["secs": 100, "nanosecs": 0]]
+      $0["linux"]?["uidMappings"] = map
+      $0["linux"]?["gidMappings"] = map
+    }
+    let created = machine.run("create", ["--bundle", "/data", "c1"], document: config)
+    #expect(created.status == 0, "\(created.stderr) \(machine.trace.refused)")
+    guard created.status == 0 else { return }
+    let pid = try #require(created.pid)
+    let group =
+      cgroupVersion == 1 ? "/sys/fs/cgroup/memory/docker/c1/cgroup.procs" : "/sys/fs/cgroup/docker/c1/cgroup.procs"
+    #expect(machine.fixture.read(group) == "\(pid)\n")
+    #expect(machine.run("start", ["c1"]).status == 0)
+    #expect(machine.fixture.status(of: pid) == 0)
+    #expect(seen.withLock { $0 } == ["1 0 0 100000 65536 monotonic 100 0 boottime 0 0"])
+    #expect(machine.run("delete", ["c1"]).status == 0)
+  }
 }
