@@ -55,6 +55,21 @@ public final class Recorder: Sendable {
     record(cmd: cmd, .return(.init(id: id, outcome: outcome)))
   }
 
+  /// A call that ended before anything else could happen (a system call): both records at once.
+  public func exchange(
+    cmd: Int?, parent: Int?, from: Party, to: Party, via: Via, op: String, args: any JSONWritable,
+    _ outcome: TraceRecord.Outcome
+  ) {
+    state.withLock { state in
+      state.calls += 1
+      let id = state.calls
+      emit(
+        &state, cmd: cmd,
+        .call(.init(id: id, parent: parent, from: from, to: to, via: via, op: op, args: args)))
+      emit(&state, cmd: cmd, .return(.init(id: id, outcome: outcome)))
+    }
+  }
+
   /// Anything else that happened.
   public func record(cmd: Int?, _ event: TraceRecord.Event) {
     state.withLock { emit(&$0, cmd: cmd, event) }

@@ -78,16 +78,35 @@ public struct JSONWriter: Sendable {
     var string = string
     string.withUTF8 { utf8 in
       var start = 0
-      for index in 0..<utf8.count {
-        let byte = utf8[index]
-        guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7f else { continue }
+      while let index = JSONWriter.firstEscape(in: utf8, from: start) {
         if start < index { bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<index])) }
         start = index + 1
-        escape(byte)
+        escape(utf8[index])
       }
       if start < utf8.count { bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start...])) }
     }
     bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// Where the next byte is that must be escaped: eight bytes at a time, since most strings have none.
+  private static func firstEscape(in utf8: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
+    let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+    /// The high bit of each byte that is 0.
+    func zeros(_ word: UInt64) -> UInt64 { (word &- ones) & ~word & highs }
+    let raw = UnsafeRawBufferPointer(utf8)
+    var index = start
+    while index + 8 <= raw.count {
+      let word = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      let controls = (word &- ones &* 0x20) & ~word & highs
+      if controls | zeros(word ^ ones &* 0x22) | zeros(word ^ ones &* 0x5c) | zeros(word ^ ones &* 0x7f) != 0 { break }
+      index += 8
+    }
+    while index < raw.count {
+      let byte = raw[index]
+      if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7f { return index }
+      index += 1
+    }
+    return nil
   }
 
   private mutating func escape(_ byte: UInt8) {

@@ -20,16 +20,17 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
   public init(_ text: String) throws(Malformed) {
     let invalid = Malformed(description: "invalid reference format")
     guard !text.isEmpty else { throw invalid }
+    // By bytes: every command that names an image reads a reference, and looking for characters costs ten times as much.
     var rest = Substring(text)
-    if let at = rest.firstIndex(of: "@") {
-      guard let digest = Digest(String(rest[rest.index(after: at)...])) else { throw invalid }
+    if let at = rest.utf8.firstIndex(of: UInt8(ascii: "@")) {
+      guard let digest = Digest(String(rest[rest.utf8.index(after: at)...])) else { throw invalid }
       self.digest = digest
       rest = rest[..<at]
     }
     // A tag follows the last colon behind the last slash.
-    let lastSlash = rest.lastIndex(of: "/") ?? rest.startIndex
-    if let colon = rest[lastSlash...].lastIndex(of: ":") {
-      let tag = String(rest[rest.index(after: colon)...])
+    let lastSlash = rest.utf8.lastIndex(of: UInt8(ascii: "/")) ?? rest.startIndex
+    if let colon = rest.utf8[lastSlash...].lastIndex(of: UInt8(ascii: ":")) {
+      let tag = String(rest[rest.utf8.index(after: colon)...])
       guard ImageReference.isTag(tag) else { throw invalid }
       self.tag = tag
       rest = rest[..<colon]
@@ -39,24 +40,27 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
       throw Malformed(
         description: "invalid repository name (\(name)), cannot specify 64-byte hexadecimal strings")
     }
-    let components = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    if components.count > 1,
-      components[0].contains(where: { $0 == "." || $0 == ":" }) || components[0] == "localhost"
-        || components[0].contains(where: \.isUppercase)
-    {
-      domain = components[0] == "index.docker.io" ? "docker.io" : components[0]
-      path = components.dropFirst().joined(separator: "/")
+    if let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")), ImageReference.looksLikeDomain(name[..<slash]) {
+      domain = name[..<slash] == "index.docker.io" ? "docker.io" : String(name[..<slash])
+      path = String(name[name.utf8.index(after: slash)...])
     } else {
       domain = "docker.io"
       path = name
     }
-    if domain == "docker.io", !path.contains("/") { path = "library/" + path }
-    guard ImageReference.isDomain(domain) else { throw invalid }
-    if path.contains(where: \.isUppercase) {
+    if domain == "docker.io" {
+      if !path.utf8.contains(UInt8(ascii: "/")) { path = "library/" + path }
+    } else {
+      guard ImageReference.isDomain(domain) else { throw invalid }
+    }
+    if hasUppercase(path[...]) {
       throw Malformed(description: "invalid reference format: repository name (\(path)) must be lowercase")
     }
-    guard path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(ImageReference.isPathComponent)
-    else { throw invalid }
+    var components = path[...]
+    while let slash = components.utf8.firstIndex(of: UInt8(ascii: "/")) {
+      guard ImageReference.isPathComponent(components[..<slash]) else { throw invalid }
+      components = components[components.utf8.index(after: slash)...]
+    }
+    guard ImageReference.isPathComponent(components) else { throw invalid }
     guard path.utf8.count + domain.utf8.count < 256 else {
       throw Malformed(description: "repository name must not be more than 255 characters")
     }
@@ -88,6 +92,12 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
     return text.utf8.allSatisfy { isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
   }
 
+  /// What stands before the first slash is a registry, and no part of the path, when it looks like one.
+  private static func looksLikeDomain(_ text: Substring) -> Bool {
+    text.utf8.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") } || text == "localhost"
+      || hasUppercase(text)
+  }
+
   private static func isDomain(_ text: String) -> Bool {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     if text.hasPrefix("[") { return text.contains("]") }
@@ -101,24 +111,27 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
 
   /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
   private static func isPathComponent(_ text: Substring) -> Bool {
-    var run: [UInt8] = []
     guard let first = text.utf8.first, let last = text.utf8.last, isLowerAlphanumeric(first), isLowerAlphanumeric(last)
     else { return false }
+    // What separates: one dot, one or two underscores, or any number of dashes.
+    var (separator, length): (UInt8, Int) = (0, 0)
     for byte in text.utf8 {
       if isLowerAlphanumeric(byte) {
-        if !run.isEmpty, run != [0x2e], run != [0x5f], run != [0x5f, 0x5f], !run.allSatisfy({ $0 == 0x2d }) {
-          return false
-        }
-        run = []
-      } else {
-        guard byte == 0x2e || byte == 0x5f || byte == 0x2d else { return false }
-        run.append(byte)
+        length = 0
+        continue
       }
+      guard byte == 0x2e || byte == 0x5f || byte == 0x2d, length == 0 || byte == separator else { return false }
+      (separator, length) = (byte, length + 1)
+      if (byte == 0x2e && length > 1) || (byte == 0x5f && length > 2) { return false }
     }
     return true
   }
 }
 
+private func hasUppercase(_ text: Substring) -> Bool {
+  text.utf8.contains { (0x41...0x5a).contains($0) }
+    || (text.utf8.contains { $0 >= 0x80 } && text.contains(where: \.isUppercase))
+}
 private func isLowerHex(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte) }
 private func isLowerAlphanumeric(_ byte: UInt8) -> Bool {
   (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte)

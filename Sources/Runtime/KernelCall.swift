@@ -90,7 +90,9 @@ public struct DeviceRule: Sendable, Hashable {
 ///
 /// Paths are as the calling process sees them at that moment. Inside a root file system that is not yet pivoted to they
 /// are `KernelPath`s with a root, so that Linux resolves them with openat2(2) RESOLVE_IN_ROOT, and never by string.
-public enum KernelCall: Sendable, Hashable {
+///
+/// Boxed (`indirect`): plans, their performers and traces hand calls around, and only a reference moves.
+public indirect enum KernelCall: Sendable, Hashable {
   /// clone3(2): a child in new namespaces. The result is its pid (the host's number). `siblings`: CLONE_PARENT, the
   /// child
   /// becomes one of the caller's parent. `cgroup`: CLONE_INTO_CGROUP, the folder of cgroup v2 that it starts in.

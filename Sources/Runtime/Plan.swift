@@ -111,14 +111,14 @@ public struct Step: Sendable, Hashable {
     /// The step before this one was performed and did not fail.
     case previousDone
     /// Nothing is at the path.
-    case missing(KernelPath)
+    indirect case missing(KernelPath)
     /// A part of the way to `goal`: nothing is at `goal`, and nothing at the path itself.
-    case missingOnWay(KernelPath, goal: KernelPath)
+    indirect case missingOnWay(KernelPath, goal: KernelPath)
     /// Something is there.
-    case exists(KernelPath)
+    indirect case exists(KernelPath)
     /// There is something that is no folder.
-    case nonDirectory(KernelPath)
-    case directory(KernelPath)
+    indirect case nonDirectory(KernelPath)
+    indirect case directory(KernelPath)
   }
 
   /// Refusals that do no harm.

@@ -73,14 +73,12 @@ public struct Tap: Sendable {
 }
 
 extension Tap {
-  /// Records that a call begins which ends before anybody can wait for it (a system call): the cheap form of `carry`,
-  /// without suspension, wire and gate. `end` must follow.
-  public func begin(_ op: String, _ args: any JSONWritable, in context: TraceContext) -> Int {
-    recorder.call(cmd: context.cmd, parent: context.parent, from: from, to: to, via: via, op: op, args: args)
-  }
-
-  /// Records how the call `id` of `begin` ended.
-  public func end(_ id: Int, _ outcome: TraceRecord.Outcome, in context: TraceContext) {
-    recorder.return(cmd: context.cmd, id: id, outcome)
+  /// Records a call that ended before anybody could wait for it (a system call), and how: the cheap form of `carry`,
+  /// without suspension, wire and gate.
+  public func note(
+    _ op: String, _ args: any JSONWritable, _ outcome: TraceRecord.Outcome, in context: TraceContext
+  ) {
+    recorder.exchange(
+      cmd: context.cmd, parent: context.parent, from: from, to: to, via: via, op: op, args: args, outcome)
   }
 }

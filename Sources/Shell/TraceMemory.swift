@@ -4,15 +4,17 @@ import Synchronization
 /// The session's records, for `show`, `why`, `diagram`, `trace` and the lessons' checks: the newest `capacity` of them.
 public final class TraceMemory: TraceSink {
   private struct State {
-    /// Full chunks and one that is being filled, so that forgetting the oldest moves nothing.
-    var chunks: [[TraceRecord]] = [[]]  // never empty
+    /// Full chunks and the one that is being filled, so that forgetting the oldest moves nothing.
+    var chunks: [[TraceRecord]] = []
+    var newest: [TraceRecord] = []
     /// How many records stood in chunks that are forgotten.
     var dropped = 0
     var kept = 0
 
     /// The record at `index`, from 0 for the oldest that is kept.
     func record(_ index: Int) -> TraceRecord {
-      chunks[index / TraceMemory.chunk][index % TraceMemory.chunk]
+      let (chunk, place) = index.quotientAndRemainder(dividingBy: TraceMemory.chunk)
+      return chunk < chunks.count ? chunks[chunk][place] : newest[place]
     }
   }
   private let state = Mutex(State())
@@ -24,12 +26,12 @@ public final class TraceMemory: TraceSink {
 
   public func receive(_ record: TraceRecord) {
     state.withLock { state in
-      if state.chunks[state.chunks.count - 1].count == TraceMemory.chunk {
-        var fresh: [TraceRecord] = []
-        fresh.reserveCapacity(TraceMemory.chunk)
-        state.chunks.append(fresh)
+      if state.newest.count == TraceMemory.chunk {
+        state.chunks.append(state.newest)
+        state.newest = []
+        state.newest.reserveCapacity(TraceMemory.chunk)
       }
-      state.chunks[state.chunks.count - 1].append(record)
+      state.newest.append(record)
       state.kept += 1
       if state.kept - TraceMemory.chunk >= capacity {
         state.chunks.removeFirst()
@@ -40,7 +42,7 @@ public final class TraceMemory: TraceSink {
   }
 
   /// All that is kept, in order.
-  public var records: [TraceRecord] { state.withLock { Array($0.chunks.joined()) } }
+  public var records: [TraceRecord] { state.withLock { Array($0.chunks.joined()) + $0.newest } }
 
   /// How many records came in all.
   public var count: Int { state.withLock { $0.dropped + $0.kept } }

@@ -7,7 +7,8 @@ struct OperationTable<Subject: Sendable>: Sendable {
     let run: @Sendable (O, Subject) async throws -> O.Answer
     init(_ run: @escaping @Sendable (O, Subject) async throws -> O.Answer) { self.run = run }
   }
-  private var handlers: [ObjectIdentifier: any Sendable] = [:]
+  /// By operation, which says what `O` is.
+  private var handlers: [ObjectIdentifier: any AnyObject & Sendable] = [:]
 
   mutating func on<O: Operation>(
     _ operation: O.Type, _ run: @escaping @Sendable (O, Subject) async throws -> O.Answer
@@ -16,6 +17,6 @@ struct OperationTable<Subject: Sendable>: Sendable {
   }
 
   func handler<O: Operation>(for operation: O.Type) -> Handler<O>? {
-    handlers[ObjectIdentifier(operation)] as? Handler<O>
+    handlers[ObjectIdentifier(operation)].map { unsafeDowncast($0, to: Handler<O>.self) }
   }
 }

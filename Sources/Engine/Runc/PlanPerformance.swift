@@ -103,21 +103,22 @@ struct PlanPerformance {
         progress.last = .skipped
         continue
       }
-      let step = plan.steps[index]
+      let call = plan.steps[index].call
       do {
-        let result = try perform(step, plan)
+        let result = try perform(
+          call, plan.steps[index].role, plan.steps[index].phase, plan.steps[index].binding)
         progress.last = .done
-        if let role = step.creates {
+        if let role = plan.steps[index].creates {
           self[role] = result
           if role == .container || role == .exec, let stdio { kernel.attach(stdio, to: result) }
         }
-        if case .hook = step.call, result > 0 { return result }
+        if case .hook = call, result > 0 { return result }
       } catch {
         switch error {
         case .notFound(let file, let errno, let inPath):
           throw Refusal(step: index, errno: errno, message: plan.notFound(file, errno, inPath: inPath))
         case .refused(let errno):
-          guard step.tolerates.contains(errno) else {
+          guard plan.steps[index].tolerates.contains(errno) else {
             throw Refusal(step: index, errno: errno, message: plan.message(index, errno))
           }
           progress.last = .refused
@@ -170,10 +171,7 @@ struct PlanPerformance {
   }
 
   private func find(_ path: KernelPath, _ role: Role) -> HostFileInfo? {
-    let pid = self[role]
-    guard let root = path.root else { return kernel.stat(path.path, as: pid) }
-    guard let resolved = try? kernel.resolve(path.path, inRoot: root, as: pid) else { return nil }
-    return kernel.stat(resolved, as: pid)
+    kernel.stat(path, as: self[role])
   }
 
   private enum StepError: Error {
@@ -181,24 +179,26 @@ struct PlanPerformance {
     case notFound(String, Errno, inPath: Bool)
   }
 
-  private mutating func perform(_ step: Step, _ plan: Plan) throws(StepError) -> Int {
-    let pid = self[step.role]
-    switch step.binding {
+  private mutating func perform(
+    _ call: KernelCall, _ role: Role, _ phase: Phase, _ binding: Step.Binding
+  ) throws(StepError) -> Int {
+    let pid = self[role]
+    switch binding {
     case .none:
       // The runtime has opened the files of the cgroups for its child, which may be nobody on the host by now.
-      if step.role != .runtime, step.phase == .cgroup, case .writeFile(let path, "0") = step.call {
-        return try ask(step.call, pids.runtime, as: .writeFile(path: path, contents: String(pid)))
+      if role != .runtime, phase == .cgroup, case .writeFile(let path, "0") = call {
+        return try ask(call, pids.runtime, as: .writeFile(path: path, contents: String(pid)))
       }
-      return try ask(step.call, pid)
+      return try ask(call, pid)
     case .lookUp:
-      try lookUp(step.call, pid)
+      try lookUp(call, pid)
       return 0
     case .foundProgram:
-      guard case .execve(let path, let arguments, let environment) = step.call else { return try ask(step.call, pid) }
+      guard case .execve(let path, let arguments, let environment) = call else { return try ask(call, pid) }
       return try ask(
         .execve(
           path: program?.path ?? path, arguments: arguments, environment: program?.environment ?? environment), pid)
-    default: return try ask(bound(step, pid), pid)
+    default: return try ask(bound(call, role, binding, pid), pid)
     }
   }
 
@@ -206,32 +206,31 @@ struct PlanPerformance {
   private mutating func ask(
     _ call: KernelCall, _ pid: Int, as performed: KernelCall? = nil
   ) throws(StepError) -> Int {
-    let id = tap.begin(call.name, call, in: context)
     do {
       let result = try kernel.perform(performed ?? call, as: pid)
-      tap.end(id, .success(JSON.int(Int64(result))), in: context)
+      tap.note(call.name, call, .success(JSON.int(Int64(result))), in: context)
       if case .openTerminal = call { terminal = result }
       return result
     } catch {
-      tap.end(id, .failure(code: Int(error.code), message: error.message), in: context)
+      tap.note(call.name, call, .failure(code: Int(error.code), message: error.message), in: context)
       throw .refused(error)
     }
   }
 
   /// The call with what only now is known.
-  private func bound(_ step: Step, _ pid: Int) -> KernelCall {
-    switch (step.binding, step.call) {
-    case (.procOf(let role), .writeFile(let path, let contents)):
+  private func bound(_ call: KernelCall, _ role: Role, _ binding: Step.Binding, _ pid: Int) -> KernelCall {
+    switch (binding, call) {
+    case (.procOf(let other), .writeFile(let path, let contents)):
       return .writeFile(
-        path: KernelPath("/proc/\(self[role])" + path.path.dropFirst("/proc/{pid}".utf8.count)), contents: contents)
-    case (.pidOf(let role), .writeFile(let path, _)): return .writeFile(path: path, contents: String(self[role]))
-    case (.pidOf(let role), .wait): return .wait(pid: self[role])
-    case (.pidOf(let role), .prlimit(_, let name, let soft, let hard)):
-      return .prlimit(pid: self[role], name: name, soft: soft, hard: hard)
-    case (.pidOf(let role), .moveInterface(let old, let name, _)):
-      return .moveInterface(old, name: name, pid: self[role])
-    case (.pidOf(let role), .runHelper(let program, let arguments)):
-      return .runHelper(program: program, arguments: arguments.map { $0 == "{pid}" ? String(self[role]) : $0 })
+        path: KernelPath("/proc/\(self[other])" + path.path.dropFirst("/proc/{pid}".utf8.count)), contents: contents)
+    case (.pidOf(let other), .writeFile(let path, _)): return .writeFile(path: path, contents: String(self[other]))
+    case (.pidOf(let other), .wait): return .wait(pid: self[other])
+    case (.pidOf(let other), .prlimit(_, let name, let soft, let hard)):
+      return .prlimit(pid: self[other], name: name, soft: soft, hard: hard)
+    case (.pidOf(let other), .moveInterface(let old, let name, _)):
+      return .moveInterface(old, name: name, pid: self[other])
+    case (.pidOf(let other), .runHelper(let program, let arguments)):
+      return .runHelper(program: program, arguments: arguments.map { $0 == "{pid}" ? String(self[other]) : $0 })
     case (.inherited, .writeFile(let path, _)):
       return .writeFile(path: path, contents: inherited(path.path, pid))
     case (.state, .writeFile(let path, _)):
@@ -241,8 +240,8 @@ struct PlanPerformance {
       return .mount(source: "/dev/pts/\(terminal)", target: target, type: type, flags: flags, data: data)
     case (.modeOfTarget, .mount(let source, let target, let type, let flags, let data)):
       return .mount(
-        source: source, target: target, type: type, flags: flags, data: withMode(data, of: target, step.role))
-    default: return step.call
+        source: source, target: target, type: type, flags: flags, data: withMode(data, of: target, role))
+    default: return call
     }
   }
 
@@ -280,8 +279,8 @@ struct PlanPerformance {
     for candidate in candidates where !file.isEmpty {
       do {
         try kernel.checkExecutable(candidate, as: pid)
-        let id = tap.begin(call.name, JSON.object(["path": .string(candidate), "mode": "X_OK"]), in: context)
-        tap.end(id, .success(JSON.int(0)), in: context)
+        tap.note(
+          call.name, JSON.object(["path": .string(candidate), "mode": "X_OK"]), .success(JSON.int(0)), in: context)
         program = Program(
           path: candidate, environment: user.map { environment($0.environment, uid: $0.uid, as: pid) } ?? [])
         return
@@ -289,8 +288,7 @@ struct PlanPerformance {
         if !inPath { refusal = error }
       }
     }
-    let id = tap.begin(call.name, call, in: context)
-    tap.end(id, .failure(code: Int(refusal.code), message: refusal.message), in: context)
+    tap.note(call.name, call, .failure(code: Int(refusal.code), message: refusal.message), in: context)
     throw .notFound(file, refusal, inPath: inPath)
   }
 }
@@ -318,11 +316,8 @@ extension PlanPerformance {
 
   private func home(_ uid: UInt32, as pid: Int) -> String {
     guard let passwd = try? kernel.readFile("/etc/passwd", as: pid) else { return "/" }
-    for line in passwd.utf8.split(separator: UInt8(ascii: "\n")) {
-      let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-      guard fields.count > 5, UInt32(Substring(fields[2])) == uid else { continue }
-      return fields[5].isEmpty ? "/" : String(Substring(fields[5]))
-    }
-    return "/"
+    let entry = AccountFile(Array(passwd.utf8)).first { $0[5] != nil && $0.number(2) == Int(uid) }
+    guard let home = entry?[5], !home.isEmpty else { return "/" }
+    return String(decoding: home, as: UTF8.self)
   }
 }

@@ -15,6 +15,8 @@ public protocol ContainerKernel: Kernel, Processes {
   func status(of pid: Int) -> KernelProcessStatus?
   /// stat(2) as `pid`, following links; nil when there is nothing to be found.
   func stat(_ path: String, as pid: Int) -> HostFileInfo?
+  /// The same within a root: links are resolved as if `path.root` were `/`.
+  func stat(_ path: KernelPath, as pid: Int) -> HostFileInfo?
   /// openat2(2) with RESOLVE_IN_ROOT as `pid`: `path` within `root` with every link resolved as if `root` were `/`.
   /// The answer begins with `root`. Components that do not exist (yet) stay as they are.
   func resolve(_ path: String, inRoot root: String, as pid: Int) throws(Errno) -> String

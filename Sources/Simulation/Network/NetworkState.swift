@@ -93,10 +93,10 @@ struct NetworkNamespace: Sendable {
       names[new] = index
       link.info.name = new
     }
-    if flags.contains("down") || attributes["up"] == "false" {
+    if flags.mentions("down") || attributes["up"] == "false" {
       link.info.isUp = false
       routes.removeAll { $0.interface == link.info.name }
-    } else if flags.contains("up") || attributes["up"] != nil {
+    } else if flags.mentions("up") || attributes["up"] != nil {
       link.info.isUp = true
       if index == 1, link.info.address.isEmpty { (link.info.address, link.info.prefixLength) = ("127.0.0.1", 8) }
       addConnectedRoute(link.info)

@@ -5,9 +5,10 @@ extension KernelState {
   /// A cgroup by its path in the hierarchy, or in the host's /sys/fs/cgroup.
   func cgroup(at path: String, _ controller: Controller = .pids) -> Cgroup? {
     guard let hierarchy = hierarchies.first(where: { $0.controllers.contains(controller) }) else { return nil }
+    let mountPoint = "/sys/fs/cgroup".utf8
     var path = path[...]
-    if path.hasPrefix("/sys/fs/cgroup") {
-      path = path.dropFirst("/sys/fs/cgroup".count)
+    if path.utf8.starts(with: mountPoint) {
+      path = Substring(path.utf8.dropFirst(mountPoint.count))
       if !hierarchy.isUnified, let folder = path.split(separator: "/").first {
         path = path.dropFirst(folder.utf8.count + 1)
       }

@@ -39,6 +39,10 @@ extension SimKernel: ContainerKernel {
     try? locked(as: pid) { kernel, _ throws(Errno) in kernel.info(try kernel.resolve(path).inode) }
   }
 
+  public func stat(_ path: KernelPath, as pid: Int) -> HostFileInfo? {
+    try? locked(as: pid) { kernel, _ throws(Errno) in kernel.info(try kernel.resolve(path, jumping: true).inode) }
+  }
+
   public func resolve(_ path: String, inRoot root: String, as pid: Int) throws(Errno) -> String {
     try locked(as: pid) { kernel, _ throws(Errno) in try kernel.resolveText(path, inRoot: root) }
   }
@@ -113,7 +117,7 @@ extension SimKernel: ContainerKernel {
       let above = kernel.initPID.processes[parent].flatMap { $0.isAlive ? $0 : nil } ?? kernel.initProcess!
       let part = kernel.makePart(name, arguments: arguments, parent: above, driver: .part)
       // Shims take over what their runtimes leave behind; the docker daemon of before 1.11 has its containers itself.
-      part.isSubreaper = name.contains("shim") || name.contains("conmon") || name == "docker"
+      part.isSubreaper = name.mentions("shim") || name.mentions("conmon") || name == "docker"
       return part.pid
     }
   }
@@ -234,6 +238,10 @@ extension KernelState {
   func resolveText(_ path: String, inRoot rootPath: String) throws(Errno) -> String {
     let root = try resolve(rootPath)
     guard root.inode.isDirectory else { throw .ENOTDIR }
+    if isPlain(path, in: root) {
+      let base = rootPath == "/" ? "" : rootPath
+      return path.utf8.first == 0x2f ? base + path : "\(base)/\(path)"
+    }
     var parts: [String] = []
     var here: Path? = root
     var pending = Array(path.parts(at: "/").reversed().map(String.init))

@@ -126,10 +126,8 @@ public struct SimHostFiles: HostFiles {
   }
 
   public func extract(_ archive: [UInt8], to path: String, root: String) throws(Errno) {
-    var entries: [ArchiveEntry] = []
-    var reader = TarReader(archive)
-    do throws(ArchiveError) { while let entry = try reader.next() { entries.append(entry) } } catch { throw .EINVAL }
     try asRoot { state throws(Errno) in
+      let entries = try state.entries(of: archive)
       let base = try state.within(path, root: root)
       for entry in entries { try state.extract(entry, into: base, root: root) }
     }
@@ -139,8 +137,9 @@ public struct SimHostFiles: HostFiles {
 extension KernelState {
   /// A host path without the `root` that it may begin with.
   private func inner(_ path: String, root: String) -> String {
-    if root != "/", path == root || path.hasPrefix(root + "/") { return String(path.dropFirst(root.utf8.count)) }
-    return path
+    guard root != "/", path.utf8.starts(with: root.utf8) else { return path }
+    let rest = path.utf8.dropFirst(root.utf8.count)
+    return rest.isEmpty || rest.first == UInt8(ascii: "/") ? String(Substring(rest)) : path
   }
 
   /// The host path of `path` in `root`, links resolved within it.
@@ -241,6 +240,16 @@ extension KernelState {
     return entry
   }
 
+  /// The members of an archive. The last one is remembered: every container's init layer is unpacked from the same.
+  fileprivate func entries(of archive: [UInt8]) throws(Errno) -> [ArchiveEntry] {
+    if let lastArchive, lastArchive.bytes == archive { return lastArchive.entries }
+    var entries: [ArchiveEntry] = []
+    var reader = TarReader(archive)
+    do throws(ArchiveError) { while let entry = try reader.next() { entries.append(entry) } } catch { throw .EINVAL }
+    lastArchive = archive.count <= 1 << 16 ? (archive, entries) : nil
+    return entries
+  }
+
   /// Unpacks one member below `base`, which is a host path in `root`: no link leads out of it.
   fileprivate func extract(_ entry: ArchiveEntry, into base: String, root: String) throws(Errno) {
     let parts = entry.path.parts(at: "/").filter { $0 != "." }.map(String.init)
@@ -248,7 +257,7 @@ extension KernelState {
     guard let name = parts.last else { return }
     let above = inner(base, root: root) + "/" + parts.dropLast().joined(separator: "/")
     let folderPath = try within(above, root: root)
-    try mkdirs(folderPath, mode: 0o755)
+    if (try? resolve(folderPath).inode.isDirectory) != true { try mkdirs(folderPath, mode: 0o755) }
     let folder = try resolve(folderPath)
     if folder.mount.isReadOnly { throw .EROFS }
     let existing = try folder.inode.lookup(name)
@@ -290,7 +299,7 @@ public struct SimFIFOs: FIFOs {
   public func make(_ path: String) throws {
     try kernel.locked { state throws(Errno) in
       state.current = state.initProcess
-      if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+      if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash != path.startIndex {
         try state.mkdirs(String(path[..<slash]), mode: 0o700)
       }
       do throws(Errno) {

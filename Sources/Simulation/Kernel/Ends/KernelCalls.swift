@@ -97,9 +97,14 @@ extension KernelState {
     case .rmdir(let path): try unlink(path, folder: true)
     case .unlink(let path): try unlink(path, folder: false)
     case .mknod(let path, let kind, let mode, let major, let minor):
-      let kinds: [String: InodeKind] = ["c": .characterDevice, "u": .characterDevice, "b": .blockDevice, "p": .fifo]
-      guard let kind = kinds[kind] else { throw .EINVAL }
-      try mknod(path, kind: kind, mode: mode, DeviceNumber(major: major, minor: minor))
+      let inode: InodeKind
+      switch kind {
+      case "c", "u": inode = .characterDevice
+      case "b": inode = .blockDevice
+      case "p": inode = .fifo
+      default: throw .EINVAL
+      }
+      try mknod(path, kind: inode, mode: mode, DeviceNumber(major: major, minor: minor))
     case .symlink(let target, let path): try symlink(target, path)
     case .chown(let path, let uid, let gid): try chown(path, uid: uid, gid: gid)
     case .chmod(let path, let mode): try chmod(path, mode: mode)

@@ -96,7 +96,7 @@ extension KernelState {
     var work: Path?
     var shown: [String] = []
     for option in KernelState.split(data, at: ",") {
-      guard let equals = option.firstIndex(of: "=") else {
+      guard let equals = option.utf8.firstIndex(of: UInt8(ascii: "=")) else {
         if ["index", "metacopy", "userxattr", "volatile", "nfs_export"].contains(option) || option.isEmpty {
           if !option.isEmpty { shown.append(option) }
           continue

@@ -34,6 +34,9 @@ class FixedFolder: Inode {
     add(name) { ProcLink($0.fs, target: target) }
   }
 
+  /// A subclass may have more in it that comes and goes.
+  override var keepsNames: Bool { type(of: self) == FixedFolder.self }
+
   override func lookup(_ name: Span<UInt8>, _ hash: UInt32) throws(Errno) -> Inode? {
     if let found = made.find(name, hash) { return found }
     guard let maker = makers.find(name, hash) else { return nil }

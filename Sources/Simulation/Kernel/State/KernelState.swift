@@ -1,3 +1,4 @@
+import Archive
 import Runtime
 import Seams
 
@@ -35,6 +36,8 @@ final class KernelState: @unchecked Sendable {
   var localSockets = LocalSockets()
   var seccompCache: [SeccompFilter] = []
   var walks = WalkCache()
+  /// What was unpacked last.
+  var lastArchive: (bytes: [UInt8], entries: [ArchiveEntry])?
   /// What is in `/proc` and in `/proc/PID`, told once.
   var procMakers: NameTable<FixedFolder.Maker>?
   var processMakers: NameTable<FixedFolder.Maker>?

@@ -4,12 +4,36 @@ extension StringProtocol {
   func parts(at separator: Unicode.Scalar, omittingEmpty: Bool = true, most: Int = .max) -> [Substring] {
     let byte = UInt8(truncatingIfNeeded: separator.value)
     let text = Substring(self)
-    return text.utf8.split(separator: byte, maxSplits: most, omittingEmptySubsequences: omittingEmpty).map(
-      Substring.init)
+    let utf8 = text.utf8
+    let bytes = utf8.span
+    var parts: [Substring] = []
+    var (begin, start) = (0, utf8.startIndex)
+    func add(upTo end: Int) {
+      let limit = utf8.index(start, offsetBy: end - begin)
+      if begin < end || !omittingEmpty { parts.append(text[start..<limit]) }
+      if end < bytes.count { (begin, start) = (end + 1, utf8.index(after: limit)) }
+    }
+    for index in bytes.indices where bytes[index] == byte {
+      if parts.count == most { break }
+      add(upTo: index)
+    }
+    add(upTo: bytes.count)
+    return parts
   }
 
   /// Whether one of its bytes is `byte` (ASCII).
   func has(_ byte: Unicode.Scalar) -> Bool { utf8.contains(UInt8(truncatingIfNeeded: byte.value)) }
+
+  /// Whether `word` is in it, byte by byte.
+  func mentions(_ word: String) -> Bool {
+    let length = word.utf8.count
+    var rest = Substring(self).utf8
+    while rest.count >= length {
+      if rest.starts(with: word.utf8) { return true }
+      rest.removeFirst()
+    }
+    return false
+  }
 
   /// Without blanks and line ends at both ends.
   var trimmed: String {

@@ -82,6 +82,8 @@ class Inode {
 
   // MARK: Folders
 
+  /// What it holds stays under its name, also where the file system does not promise that.
+  var keepsNames: Bool { false }
   func lookup(_ name: Span<UInt8>, _ hash: UInt32) throws(Errno) -> Inode? { throw .ENOTDIR }
   /// Sorted.
   func names() throws(Errno) -> [String] { throw .ENOTDIR }

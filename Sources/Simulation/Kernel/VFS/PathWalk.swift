@@ -23,12 +23,28 @@ extension KernelState {
     return try resolve(path, from: cwd, root: root, flags)
   }
 
-  /// The same within another root (openat2(2) RESOLVE_IN_ROOT).
-  func resolve(_ path: KernelPath, _ flags: WalkFlags = .follow) throws(Errno) -> Path {
+  /// The same within another root (openat2(2) RESOLVE_IN_ROOT; unless `jumping`, with RESOLVE_NO_MAGICLINKS).
+  func resolve(_ path: KernelPath, _ flags: WalkFlags = .follow, jumping: Bool = false) throws(Errno) -> Path {
     guard let rootPath = path.root else { return try resolve(path.path, flags) }
     let root = try resolve(rootPath, .follow)
     guard root.inode.isDirectory else { throw .ENOTDIR }
-    return try resolve(path.path.isEmpty ? "." : path.path, from: root, root: root, flags.union(.noJumps))
+    return try resolve(
+      path.path.isEmpty ? "." : path.path, from: root, root: root, jumping ? flags : flags.union(.noJumps))
+  }
+
+  /// Whether `path` is there without a link, a dot or a doubled slash on the way: then it is its own resolution.
+  func isPlain(_ path: String, in root: Path) -> Bool {
+    let bytes = path.utf8.span
+    guard bytes.count > 0, bytes.count < 4096, bytes[bytes.count - 1] != 0x2f else { return false }
+    var previous: UInt8 = 0x2f
+    for index in bytes.indices {
+      let byte = bytes[index]
+      if previous == 0x2f, byte == 0x2e || (byte == 0x2f && index > 0) { return false }
+      previous = byte
+    }
+    var links = 0
+    guard let place = try? walk(bytes, from: root, root: root, [], &links) else { return false }
+    return links == 0 && place.inode.kind != .symlink
   }
 
   func resolve(_ path: String, from start: Path, root: Path, _ flags: WalkFlags) throws(Errno) -> Path {

@@ -4,12 +4,15 @@ struct WalkTrail {
   fileprivate(set) var passed: [ObjectIdentifier] = []
   private(set) var isStable = true
 
-  init(isKept: Bool = true) { self.isKept = isKept }
+  init(isKept: Bool = true) {
+    self.isKept = isKept
+    if isKept { passed.reserveCapacity(16) }
+  }
 
   mutating func pass(_ inode: Inode) {
     guard isKept else { return }
     passed.append(ObjectIdentifier(inode))
-    if !inode.fs.isStable { isStable = false }
+    if !inode.fs.isStable, !inode.keepsNames { isStable = false }
   }
 }
 
@@ -24,7 +27,7 @@ struct WalkCache {
   }
   private var entries: [Entry] = []
   private var next = 0
-  private static let size = 12
+  private static let size = 24
 
   func find(_ path: Span<UInt8>, _ root: Path) -> Path? {
     for index in entries.indices

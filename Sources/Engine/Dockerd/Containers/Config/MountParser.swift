@@ -174,6 +174,7 @@ enum DockerPath {
   /// The shortest path of the same meaning: no `.`, no `//`, `..` resolved where it can be.
   static func clean(_ path: String) -> String {
     guard !path.isEmpty else { return "." }
+    if isClean(path) { return path }
     let isAbsolute = path.hasPrefix("/")
     var parts: [Substring] = []
     for part in path.split(separator: "/") where part != "." {
@@ -189,6 +190,20 @@ enum DockerPath {
     }
     let joined = parts.joined(separator: "/")
     return isAbsolute ? "/" + joined : joined.isEmpty ? "." : joined
+  }
+
+  /// Absolute, and nothing in it that could be cleaned: so nearly every path is, and bytes are quicker to look at than
+  /// characters.
+  private static func isClean(_ path: String) -> Bool {
+    let bytes = path.utf8.span
+    guard bytes[0] == UInt8(ascii: "/") else { return false }
+    var previous = UInt8(ascii: "/")
+    for index in 1..<max(1, bytes.count) {
+      let byte = bytes[index]
+      if previous == UInt8(ascii: "/"), byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".") { return false }
+      previous = byte
+    }
+    return bytes.count == 1 || previous != UInt8(ascii: "/")
   }
 
   /// `/a/b` of `/a/b/c`; `/` of `/a`.

@@ -13,14 +13,14 @@ struct UserLookup: Sendable {
     var additionalGids: [UInt32] { [gid] + groups }
   }
 
-  private let passwd: [Substring]
-  private let group: [Substring]
+  private let passwd: AccountFile
+  private let group: AccountFile
   private static let largestID = 2_147_483_647
 
   /// The contents of the two files; nil when there are none.
   init(passwd: [UInt8]?, group: [UInt8]?) {
-    self.passwd = UserLookup.lines(passwd)
-    self.group = UserLookup.lines(group)
+    self.passwd = AccountFile(passwd ?? [])
+    self.group = AccountFile(group ?? [])
   }
 
   /// Reads the files below `root`, links resolved within it.
@@ -32,17 +32,6 @@ struct UserLookup: Sendable {
     self.init(passwd: read("/etc/passwd"), group: read("/etc/group"))
   }
 
-  private static func lines(_ bytes: [UInt8]?) -> [Substring] {
-    guard let bytes else { return [] }
-    return Substring(decoding: bytes, as: UTF8.self).utf8.split(separator: UInt8(ascii: "\n"))
-      .filter { $0.first != UInt8(ascii: "#") }.map { Substring($0) }
-  }
-
-  /// Byte by byte: looking for characters costs ten times as much, and every start of a container looks.
-  private static func fields(_ line: Substring) -> [Substring] {
-    line.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map { Substring($0) }
-  }
-
   /// `user`, `uid`, `user:group`, `uid:gid` or nothing (root). Refuses with
   /// `unable to find user x: no matching entries in passwd file`.
   func find(_ spec: String, adding extra: [String] = []) throws(EngineError) -> User {
@@ -51,15 +40,15 @@ struct UserLookup: Sendable {
     let groupName = parts.count > 1 ? parts[1] : ""
     let number = Int(userName)
     var user = User()
-    var matched: Substring?
+    var matched: String?
     let wanted = userName.isEmpty ? 0 : number
-    for line in passwd {
-      let fields = UserLookup.fields(line)
-      guard fields.count >= 4, let uid = Int(fields[2]), let gid = Int(fields[3]) else { continue }
-      guard wanted.map({ $0 == uid }) ?? (fields[0] == userName) else { continue }
+    let entry = passwd.first { line in
+      guard !line.isComment, let uid = line.number(2), line.number(3) != nil else { return false }
+      return wanted.map { $0 == uid } ?? line.has(userName, at: 0)
+    }
+    if let entry, let uid = entry.number(2), let gid = entry.number(3), let name = entry[0] {
       (user.uid, user.gid) = (UInt32(clamping: uid), UInt32(clamping: gid))
-      matched = fields[0]
-      break
+      matched = String(decoding: name, as: UTF8.self)
     }
     if matched == nil, !userName.isEmpty {
       guard let number else {
@@ -87,21 +76,22 @@ struct UserLookup: Sendable {
 
   private func findGroup(_ name: Substring, _ refusal: String) throws(EngineError) -> UInt32 {
     let number = Int(name)
-    for line in group {
-      let fields = UserLookup.fields(line)
-      guard fields.count >= 3, let gid = Int(fields[2]) else { continue }
-      if number.map({ $0 == gid }) ?? (fields[0] == name) { return UInt32(clamping: gid) }
+    let entry = group.first { line in
+      guard !line.isComment, let gid = line.number(2) else { return false }
+      return number.map { $0 == gid } ?? line.has(name, at: 0)
     }
+    if let gid = entry?.number(2) { return UInt32(clamping: gid) }
     guard let number else { throw EngineError(.unknown, refusal) }
     return try UserLookup.id(number)
   }
 
-  private func groups(listing user: Substring) -> [UInt32] {
+  private func groups(listing user: String) -> [UInt32] {
     var gids: [UInt32] = []
-    for line in group {
-      let fields = UserLookup.fields(line)
-      guard fields.count >= 4, let gid = UInt32(fields[2]) else { continue }
-      if !fields[3].isEmpty, fields[3].split(separator: ",").contains(user) { gids.append(gid) }
+    _ = group.first { line in
+      if !line.isComment, line.lists(user, at: 3), let gid = line.number(2).flatMap(UInt32.init(exactly:)) {
+        gids.append(gid)
+      }
+      return false
     }
     return gids
   }

@@ -91,12 +91,11 @@ final class PinnedNamespaces: Sendable {
 
   private func ask(_ call: KernelCall, _ pid: Int) throws(Errno) {
     let context = TraceContext.current
-    let id = tap.begin(call.name, call, in: context)
     do {
       let result = try kernel.perform(call, as: pid)
-      tap.end(id, .success(JSON.int(Int64(result))), in: context)
+      tap.note(call.name, call, .success(JSON.int(Int64(result))), in: context)
     } catch {
-      tap.end(id, .failure(code: Int(error.code), message: error.message), in: context)
+      tap.note(call.name, call, .failure(code: Int(error.code), message: error.message), in: context)
       throw error
     }
   }

@@ -77,12 +77,12 @@ struct GraphFiles: HostFiles {
   private func record(_ method: String, _ path: String, _ body: () throws(Errno) -> Void) throws(Errno) {
     guard let layer = layer(path) else { return try body() }
     let context = TraceContext.current
-    let id = tap.begin("graphdriver.Driver.\(method)", JSON.object(["id": .string(layer)]), in: context)
+    let (op, args) = ("graphdriver.Driver.\(method)", JSON.object(["id": .string(layer)]))
     do {
       try body()
-      tap.end(id, .success(JSON.object(method == "Get" ? ["dir": .string(path)] : [:])), in: context)
+      tap.note(op, args, .success(JSON.object(method == "Get" ? ["dir": .string(path)] : [:])), in: context)
     } catch {
-      tap.end(id, .failure(code: Int(error.code), message: error.message), in: context)
+      tap.note(op, args, .failure(code: Int(error.code), message: error.message), in: context)
       throw error
     }
   }
