@@ -112,6 +112,6 @@ let package = Package(
 
 // An async function runs where its caller runs (SE-0461): a handoff crosses a dozen of them, and none has to ask the
 // runtime for an executor.
-for target in package.targets where target.type == .regular || target.type == .executable {
+for target in package.targets where target.type != .system {
   target.swiftSettings = (target.swiftSettings ?? []) + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
 }

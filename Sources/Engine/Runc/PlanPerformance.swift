@@ -24,6 +24,8 @@ struct PlanPerformance {
   private var terminal = 0
   /// The goal that was looked for last: several steps on the way to it ask for it.
   private var goal: (path: KernelPath, exists: Bool)?
+  /// What was found since the last call: a step for files and one for folders look at the same path.
+  private var seen: (path: KernelPath, role: Role, info: HostFileInfo?)?
 
   init(kernel: any ContainerKernel, tap: Tap, context: TraceContext, runtime: Int) {
     (self.kernel, self.tap, self.context) = (kernel, tap, context)
@@ -170,8 +172,11 @@ struct PlanPerformance {
     return exists
   }
 
-  private func find(_ path: KernelPath, _ role: Role) -> HostFileInfo? {
-    kernel.stat(path, as: self[role])
+  private mutating func find(_ path: KernelPath, _ role: Role) -> HostFileInfo? {
+    if let seen, seen.role == role, seen.path == path { return seen.info }
+    let info = kernel.stat(path, as: self[role])
+    seen = (path, role, info)
+    return info
   }
 
   private enum StepError: Error {
@@ -206,6 +211,7 @@ struct PlanPerformance {
   private mutating func ask(
     _ call: KernelCall, _ pid: Int, as performed: KernelCall? = nil
   ) throws(StepError) -> Int {
+    seen = nil
     do {
       let result = try kernel.perform(performed ?? call, as: pid)
       tap.note(call.name, call, .success(JSON.int(Int64(result))), in: context)
@@ -218,7 +224,7 @@ struct PlanPerformance {
   }
 
   /// The call with what only now is known.
-  private func bound(_ call: KernelCall, _ role: Role, _ binding: Step.Binding, _ pid: Int) -> KernelCall {
+  private mutating func bound(_ call: KernelCall, _ role: Role, _ binding: Step.Binding, _ pid: Int) -> KernelCall {
     switch (binding, call) {
     case (.procOf(let other), .writeFile(let path, let contents)):
       return .writeFile(
@@ -255,7 +261,7 @@ struct PlanPerformance {
   }
 
   /// The mode of the folder that a tmpfs covers goes before its options: a later `mode=` counts more.
-  private func withMode(_ data: String, of target: KernelPath, _ role: Role) -> String {
+  private mutating func withMode(_ data: String, of target: KernelPath, _ role: Role) -> String {
     if data.hasPrefix("mode=") || data.contains(",mode=") { return data }
     guard let info = find(target, role) else { return data }
     let digits = String(info.mode & 0o7777, radix: 8)
@@ -271,8 +277,8 @@ struct PlanPerformance {
     let inPath = !file.utf8.contains(UInt8(ascii: "/"))
     var candidates = [file]
     if inPath {
-      candidates = path.split(separator: ":", omittingEmptySubsequences: false).map {
-        $0.isEmpty ? file : "\($0)/\(file)"
+      candidates = path.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map {
+        $0.isEmpty ? file : "\(Substring($0))/\(file)"
       }
     }
     var refusal = Errno.ENOENT
@@ -301,7 +307,7 @@ extension PlanPerformance {
     var hasHome = false
     var seen: Set<Substring> = []
     for entry in environment.reversed() {
-      let name = entry.firstIndex(of: "=").map { entry[..<$0] } ?? entry[...]
+      let name = entry.utf8.firstIndex(of: UInt8(ascii: "=")).map { entry[..<$0] } ?? entry[...]
       guard seen.insert(name).inserted else { continue }
       if name == "HOME" {
         if entry.utf8.count == 5 { continue }

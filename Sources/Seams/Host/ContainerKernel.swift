@@ -28,6 +28,12 @@ public protocol ContainerKernel: Kernel, Processes {
 }
 
 extension ContainerKernel {
+  public func stat(_ path: KernelPath, as pid: Int) -> HostFileInfo? {
+    guard let root = path.root else { return stat(path.path, as: pid) }
+    guard let resolved = try? resolve(path.path, inRoot: root, as: pid) else { return nil }
+    return stat(resolved, as: pid)
+  }
+
   public func kill(_ pid: Int, signal: Int, by part: Int) throws(Errno) {
     _ = try perform(.kill(pid: pid, signal: signal), as: part)
   }

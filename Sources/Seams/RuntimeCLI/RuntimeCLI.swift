@@ -33,6 +33,11 @@ public struct RuntimeCommand: Sendable {
     (self.document, self.stdio, self.caller) = (document, stdio, caller)
   }
 
+  /// The runtime's name, without the folder that its executable is in.
+  public var name: String {
+    guard runtime.utf8.contains(UInt8(ascii: "/")) else { return runtime }
+    return runtime.split(separator: "/").last.map(String.init) ?? runtime
+  }
   public var argv: [String] { [runtime] + globalArguments + [verb] + arguments }
   /// The container's id: the last argument.
   public var id: String { arguments.last ?? "" }
@@ -78,7 +83,7 @@ public struct TracedRuntimeCLI: RuntimeCLI {
 
   public func execute(_ command: RuntimeCommand) async throws -> RuntimeResult {
     // runc's version is asked as `runc --version`: there the verb is an option.
-    let name = command.runtime.split(separator: "/").last.map(String.init) ?? command.runtime
+    let name = command.name
     return try await tap.carry(
       "\(name) \(command.verb)", Payload(command: command),
       outcome: { result in

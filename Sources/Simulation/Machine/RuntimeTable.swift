@@ -24,7 +24,7 @@ struct RuntimeTable: RuntimeCLI {
   }
 
   func execute(_ command: RuntimeCommand) async throws -> RuntimeResult {
-    let name = command.runtime.split(separator: "/").last.map(String.init) ?? command.runtime
+    let name = command.name
     guard let runtime = runtimes[name] else {
       throw EngineError(
         .notFound,

@@ -15,7 +15,7 @@ public struct SimSnapshotDriver: SnapshotDriver {
 
   public init(_ kernel: SimKernel) { self.kernel = kernel }
 
-  private func folder(_ id: Int) -> String { "\(SimSnapshotDriver.root)/\(id)" }
+  private func folder(_ id: Int) -> String { SimSnapshotDriver.root + "/" + String(id) }
 
   private func asRoot<R: Sendable>(_ what: String, _ body: (KernelState) throws(Errno) -> R) throws -> R {
     do {
@@ -54,7 +54,7 @@ public struct SimSnapshotDriver: SnapshotDriver {
       return [MountRecord(type: "bind", source: folder(nearest) + "/fs", options: ["ro", "rbind"])]
     }
     var options = ["index=off"]
-    if !readOnly { options += ["workdir=\(path)/work", "upperdir=\(path)/fs"] }
+    if !readOnly { options += ["workdir=" + path + "/work", "upperdir=" + path + "/fs"] }
     options.append("lowerdir=" + parents.map { folder($0) + "/fs" }.joined(separator: ":"))
     return [MountRecord(type: "overlay", source: "overlay", options: options)]
   }

@@ -32,6 +32,9 @@ private final class ProcRoot: FixedFolder {
     }
   }
 
+  /// Processes come and go, but their folders say of themselves that they do not stay.
+  override var keepsNames: Bool { true }
+
   override func lookup(_ name: Span<UInt8>, _ hash: UInt32) throws(Errno) -> Inode? {
     guard name.count > 0, name.count < 10, (0x31...0x39).contains(name[0]) else { return try super.lookup(name, hash) }
     var number = 0
