@@ -60,7 +60,7 @@ struct ContainerSpecTests {
   @Test("docker run --rm busybox echo hi: the spec is the captured one, member by member, seccomp included")
   func runRM() throws {
     let (id, spec) = try spec(CapturedSpecs.requestRunRM)
-    #expect(differences(spec, try captured(CapturedSpecs.configRunRM, id: id)) == [])
+    #expect(differences(try JSON(parsing: spec.text), try captured(CapturedSpecs.configRunRM, id: id)) == [])
   }
 
   @Test("docker run -d -p 8088:80: published ports leave the spec alone")

@@ -299,6 +299,6 @@ final class RuncTestWorld: World {
   var now: UInt64 { time.withLock { $0 } }
   var unixTime: UInt64 { 1_767_225_600_000_000_000 + now }
   func sleep(_ nanoseconds: UInt64) async throws { time.withLock { $0 += nanoseconds } }
-  func spawn(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> { Task(operation: body) }
+  func spawn(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> { Task { await body() } }
   func randomBytes(_ count: Int) -> [UInt8] { [UInt8](repeating: 7, count: count) }
 }
