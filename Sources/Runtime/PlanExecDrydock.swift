@@ -1,8 +1,8 @@
 import JSONTree
 import OCISpec
 
-/// `exec` as drydock-runc does it: one process, born in the container's PID namespace and cgroup, which joins all its
-/// other namespaces by one setns(2).
+/// `exec` as drydock-runc does it: a process that begins in the container's cgroup joins all its namespaces by one
+/// setns(2), and makes another one, which is the first that can be seen inside.
 extension PlanBuilder {
   mutating func execAsDrydock(
     _ container: ContainerFacts, _ subCgroup: String, _ subCgroups: [String: String]
@@ -16,8 +16,9 @@ extension PlanBuilder {
         .schedSetaffinity(cpus: cpus), "Where it runs until it is in the container's cgroup; children inherit it",
         failing: .context("unable to set CPU affinity"))
     }
-    if options.rootless {
-      // Without root the PID namespace can be joined only from within the user namespace.
+    if kinds.contains(.pid) {
+      // A process that is seen inside must not have the host's root, or anything that leads there, for a moment; and
+      // without root the PID namespace can be joined only from within the user namespace.
       cloneExec(.child, groups, container)
       act(as: .child, .identity)
       hideExec()
@@ -34,18 +35,10 @@ extension PlanBuilder {
     } else {
       hideExec()
       phase = .processes
-      if kinds.contains(.pid) {
-        add(
-          .joinNamespaces(of: container.pid, [.pid]), "Its next child is born in the container's PID namespace",
-          failing: .context("error starting setns process"))
-      }
       cloneExec(.exec, groups, container)
-      if kinds.contains(.pid) {
-        add(.setns(.pid, path: "/proc/self/ns/pid"), "The runtime's next children are the host's again")
-      }
       act(as: .exec, .cgroup)
       enterHierarchies(groups)
-      joinAll(container.pid, kinds.filter { $0 != .pid })
+      joinAll(container.pid, kinds)
     }
     attachExec(groups)
     writeOOMScore(of: .exec)

@@ -103,6 +103,7 @@ final class Performance {
     defer { fifo.close() }
     while try !pump(for: Role.container.number, or: fifo) {}
     finished[Role.container.number] = last
+    if setting.awaitsExecution { fifo.awaitExecution() }
   }
 
   /// Performs the steps of a plan that is the runtime's alone.
@@ -340,7 +341,9 @@ final class Performance {
     defer { if folder >= 0 { close(folder) } }
     if role == .runtime { try prepare(for: namespaces) }
     switch try LinuxKernel.fork(namespaces: namespaces, siblings: role != .runtime, cgroup: folder) {
-    case .child: live(as: made, from: index + 1)
+    case .child:
+      if folder >= 0 { close(folder) }
+      live(as: made, from: index + 1)
     case .parent(let process):
       let number = made.number
       if role == .runtime {
@@ -389,6 +392,10 @@ final class Performance {
       children[child]?.process.close()
       children[child] = nil
     }
+    if let lastFile { close(lastFile.descriptor) }
+    lastFile = nil
+    // What the caller has left open is none of the container's business, not even while it sleeps.
+    for descriptor in setting.inherited where descriptor != setting.trace?.descriptor { close(descriptor) }
     setting.notes?.closeInChild()
     setting.console?.close()
     if let signals = setting.signals { close(signals.descriptor) }
@@ -460,6 +467,9 @@ final class Performance {
   func hand(_ terminal: Terminal, step: Int) {
     tell(.init(.terminal, role: UInt8(role.number), step: step, value: terminal.number), descriptor: terminal.near)
   }
+
+  /// Before privileges are given up, and nothing of the host's is needed any more.
+  func prepareSleep() { fifo?.prepare(kernel) }
 
   /// Sleeps at the FIFO.
   func sleepAtFIFO() throws(Errno) {

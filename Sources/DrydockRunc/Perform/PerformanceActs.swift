@@ -21,7 +21,7 @@ extension Performance {
       if setting.beforeRelease != nil { return 0 }
       guard let sleeper = setting.target else { throw .refused(.ESRCH) }
       return try refusing { () throws(Errno) in
-        try ExecFIFO.release(path, sleeper: sleeper)
+        try ExecFIFO.release(path, sleeper: sleeper, untilExecuted: setting.awaitsExecution)
         return 0
       }
     case .openTerminal, .setControllingTerminal, .setWindowSize, .bindTerminal:
@@ -96,6 +96,7 @@ extension Performance {
         try CgroupRemoval.remove(path.path)
         return 0
       }
+    case .dropBounding where role == .container: prepareSleep()
     case .setresgid where step.phase == .privileges: LinuxKernel.giveStdio(to: setting.uid)
     default: break
     }

@@ -11,6 +11,8 @@ struct PerformanceSetting {
   var uid: UInt32 = 0
   /// The first descriptor that the program does not get: 3 and `--preserve-fds`.
   var firstClosed = 3
+  /// Descriptors that the caller has left open, and that nobody was meant to have.
+  var inherited: [Int32] = []
   /// The notes on a container that is being created.
   var notes: ContainerNotes?
   /// What the container's process does after `start`.
@@ -18,6 +20,8 @@ struct PerformanceSetting {
   /// The container is started as soon as it is created; this comes in between, when all other steps of the runtime are
   /// performed.
   var beforeRelease: ((Performance) throws(Failure) -> Void)?
+  /// Hooks follow that come after the program's execution.
+  var awaitsExecution = false
   /// Receives the terminal's near end; nil: it is kept for this process (`Performance.terminal`).
   var console: HandoverSocket?
   /// The process that `kill` means, by a descriptor that cannot mean another.

@@ -21,7 +21,7 @@ struct Creation {
     let started = LinuxKernel.monotonicTime()
     // Before anything is opened: the numbers from 3 on are the caller's.
     let preserved = try Surroundings.preserved(invocation)
-    try Surroundings.prepare(preserved: preserved.count)
+    let inherited = try Surroundings.prepare(preserved: preserved.count)
     self.foreground = foreground ? try Foreground(adopts: !invocation.arguments.has("no-subreaper")) : nil
     let detaches = !foreground
     let id = invocation.id
@@ -73,6 +73,7 @@ struct Creation {
     setting.environment = config.process?.env ?? []
     setting.uid = config.process?.user.uid ?? 0
     setting.firstClosed = 3 + preserved.count
+    setting.inherited = inherited
     setting.notes = notes
     setting.afterFIFO = Plan.start(facts, flavour: DrydockRunc.flavour)
     setting.console = console
@@ -85,6 +86,7 @@ struct Creation {
       try invocation.announce(process, over: pidfdSocket, name: "standard")
     }
     if starts { setting.beforeRelease = finish }
+    setting.awaitsExecution = !config.hooks.poststart.isEmpty
     let performance = Performance(plan, setting)
     do throws(Failure) {
       do { try performance.run() } catch {
@@ -155,6 +157,7 @@ extension DrydockRunc {
     let facts = record.facts(try record.config(in: directory, hooks: .poststart), in: directory)
     var setting = PerformanceSetting(state: record.state(.created))
     setting.target = process
+    setting.awaitsExecution = !facts.config.hooks.poststart.isEmpty
     setting.log = invocation.log
     setting.trace = try invocation.trace(started: started)
     try letGo(facts, setting)

@@ -8,7 +8,7 @@ extension DrydockRunc {
   static func exec(_ invocation: Invocation) throws(Failure) -> Int32 {
     let started = LinuxKernel.monotonicTime()
     let preserved = try Surroundings.preserved(invocation)
-    try Surroundings.prepare(preserved: preserved.count)
+    let inherited = try Surroundings.prepare(preserved: preserved.count)
     let (directory, record) = try invocation.container()
     switch record.status(in: directory) {
     case .stopped, .creating: throw Failure("cannot exec in a stopped container")
@@ -49,6 +49,7 @@ extension DrydockRunc {
     setting.environment = process.env
     setting.uid = process.user.uid
     setting.firstClosed = 3 + preserved.count
+    setting.inherited = inherited
     setting.console = console
     setting.signals = foreground?.signals
     setting.target = target

@@ -7,8 +7,9 @@ import Runtime
 enum Surroundings {
   /// Before anything else: the binary out of reach, stdio, no core dumps or looks into this process and its children.
   ///
-  /// `preserved`: how many descriptors from 3 on are for the program; all other inherited ones are for nobody.
-  static func prepare(preserved: Int) throws(Failure) {
+  /// `preserved`: how many descriptors from 3 on are for the program; all other inherited ones are for nobody, and are
+  /// the result.
+  static func prepare(preserved: Int) throws(Failure) -> [Int32] {
     LinuxKernel.openStdio()
     do { try LinuxKernel.protectExecutable() } catch {
       throw Failure("cannot keep the runtime's binary out of the container's reach: \(error)")
@@ -17,6 +18,9 @@ enum Surroundings {
     LinuxKernel.settleSignals()
     // Without root, the files of a process that is not dumpable are not its own: it could not be mapped.
     if geteuid() == 0 { LinuxKernel.setDumpable(false) }
+    return (HostFile.names(in: "/proc/self/fd") ?? []).compactMap { Int32($0) }
+      // The folder itself was among them, and is closed.
+      .filter { $0 >= 3 + preserved && fcntl($0, F_GETFD) >= 0 }
   }
 
   /// `--preserve-fds` and what systemd's socket activation hands over (sd_listen_fds(3)): how many descriptors from 3

@@ -6,10 +6,11 @@ import Runtime
 ///
 /// The container's process writes a byte as soon as the FIFO has a reader; the reader is `start`.
 public struct ExecFIFO: Sendable {
-  /// The FIFO itself, O_PATH: neither its path nor the process's root matters when it is opened later.
+  /// The FIFO itself, O_PATH: neither its path nor the process's root matters when it is opened later. Nothing lies
+  /// below it: who gets hold of it inside the container gets nowhere.
   let place: Int32
-  /// `/proc/self/fd` of the host's procfs: the container's own /proc may be missing, or be anything.
-  let folder: Int32
+  /// `/proc/self/fd` of a procfs that is the container's own; see `prepare`.
+  private var folder: Result<Int32, Errno> = .failure(.EBADF)
 
   /// Opens the FIFO's place; to be called in the host's mount namespace, by the process that will sleep or a parent of
   /// it.
@@ -23,23 +24,28 @@ public struct ExecFIFO: Sendable {
       throw .EINVAL
     }
     self.place = place
-    // The number of this folder is that of the process that looks: a link of procfs's root leads there.
-    guard let folder = LinuxKernel.open(file: "/proc", Linux.oPath | O_DIRECTORY | O_CLOEXEC) else {
-      throw Errno(number: errno)
-    }
-    self.folder = folder
   }
 
-  /// Sleeps until somebody opens the FIFO for reading, and says with a byte that this process lives.
+  /// To be called in the container's root, while the process still has its privileges: finds the procfs through which
+  /// the FIFO will be opened again. No descriptor that leads to the host may stay open, for a process of a privileged
+  /// container could follow it while this one sleeps (`/proc/1/fd/N/..`).
+  public mutating func prepare(_ kernel: LinuxKernel) {
+    kernel.forget()
+    do throws(Errno) {
+      folder = .success(try kernel.openProc("self/fd", Linux.oPath | O_DIRECTORY).release())
+    } catch { folder = .failure(error) }
+    kernel.forget()
+  }
+
+  /// Sleeps until somebody opens the FIFO for reading, and says with a byte that this process lives. The FIFO stays open
+  /// until the program is executed: its reader can wait for that.
   public func await() throws(Errno) {
+    let folder = try folder.get()
     var file: Int32 = -1
-    repeat { file = openat(folder, "self/fd/\(place)", O_WRONLY | O_CLOEXEC) } while file < 0 && errno == EINTR
+    repeat { file = openat(folder, "\(place)", O_WRONLY | O_CLOEXEC) } while file < 0 && errno == EINTR
     if file < 0 { throw Errno(number: errno) }
     var byte = UInt8(ascii: "0")
-    let count = write(file, &byte, 1)
-    let error = errno
-    _ = close(file)
-    if count != 1 { throw Errno(number: error) }
+    if write(file, &byte, 1) != 1 { throw Errno(number: errno) }
   }
 
   /// The other end: who comes to the FIFO while it is open does not sleep.
@@ -59,24 +65,32 @@ public struct ExecFIFO: Sendable {
       return read(descriptor, &byte, 1) == 1
     }
 
+    /// Waits until the writer has executed its program, or ended.
+    public func awaitExecution() {
+      var byte: UInt8 = 0
+      while true {
+        _ = LinuxKernel.poll([descriptor])
+        if read(descriptor, &byte, 1) == 0 { return }
+      }
+    }
+
     public func close() { _ = Glibc.close(descriptor) }
   }
 
-  /// Lets who sleeps at `path` go on, and waits for its byte. EAGAIN when `sleeper` has ended instead.
-  public static func release(_ path: String, sleeper: ChildProcess) throws(Errno) {
-    guard let file = LinuxKernel.open(file: path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW) else {
-      throw Errno(number: errno)
-    }
-    defer { _ = close(file) }
+  /// Lets who sleeps at `path` go on, and waits for its byte; `untilExecuted`: until its program is executed. EAGAIN when
+  /// `sleeper` has ended instead.
+  public static func release(
+    _ path: String, sleeper: ChildProcess, untilExecuted: Bool = false
+  ) throws(Errno) {
+    let reader = try Reader(path)
+    defer { reader.close() }
     while true {
-      let ready = LinuxKernel.poll([file, sleeper.descriptor])
+      let ready = LinuxKernel.poll([reader.descriptor, sleeper.descriptor])
       // A short program may have ended since the FIFO was looked at: its byte is there all the same.
       let hasEnded = ready.contains(sleeper.descriptor)
-      if hasEnded || ready.contains(file) {
-        var byte: UInt8 = 0
-        let count = read(file, &byte, 1)
-        if count == 1 { return }
-        if count < 0, errno != EAGAIN, errno != EINTR { throw Errno(number: errno) }
+      if reader.hasByte {
+        if untilExecuted { reader.awaitExecution() }
+        return
       }
       if hasEnded { throw .EAGAIN }
     }

@@ -114,7 +114,7 @@ struct LogTests {
   @Test("the trace's descriptor does not reach the container", .ours)
   func traceDoesNotLeak() throws {
     try Sandbox.with { box in
-      let bundle = try box.bundle { $0.script = "ls /proc/$$/fd" }
+      let bundle = try box.bundle { $0.script = "ls /proc/$$/fd; true" }
       let fd = open("\(box.folder)/trace.jsonl", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
       defer { close(fd) }
       box.globals = ["--trace-fd", "3"]
