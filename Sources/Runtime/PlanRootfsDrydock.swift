@@ -348,6 +348,16 @@ extension PlanBuilder {
         .makeReadOnly(path: inRoot(path)), "What it shows of the host's kernel must not be changed from here",
         tolerating: .missing, failing: .context("can't make \"\(path)\" read-only"))
     }
+    // A bind of the host's /sys that is read-only by itself alone (`rbind,ro`, as `spec --rootless` has it) shows the
+    // host's cgroups, which lie mounted below it, as they are (CVE-2023-25809).
+    let showsHost = config.mounts.contains {
+      PathText.rooted($0.destination) == "/sys" && $0.parsedOptions.flags.isSuperset(of: [.bind, .rec, .rdonly])
+    }
+    if showsHost, has(.user) {
+      add(
+        .makeReadOnly(path: inRoot("/sys/fs/cgroup")), "The host's cgroups below /sys must not be changed from here",
+        tolerating: .missing, failing: .context("can't make \"/sys/fs/cgroup\" read-only"))
+    }
     var masked: Set<String> = []
     for path in linux.maskedPaths where masked.insert(PathText.clean(path)).inserted {
       add(

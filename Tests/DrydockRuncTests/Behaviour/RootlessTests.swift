@@ -131,6 +131,25 @@ struct RootlessTests {
     }
   }
 
+  @Test("a cgroup of the user's below a /sys that is bound read-only cannot be written (CVE-2023-25809)", .ours)
+  func cgroupGap() throws {
+    try Sandbox.with { box in
+      let folder = try #require(CgroupFiles.host.folder("pids", "/\(box.name)"))
+      let (user, command) = try prepare(box, subordinate: false) {
+        $0.script = "cat /proc/self/mountinfo; mkdir \(folder)/escape && echo made"
+      }
+      // As systemd delegates one to each user.
+      try Files.makeDirectory(folder)
+      box.atEnd { rmdir(folder) }
+      Files.own(folder, by: user.uid)
+      let outcome = try box.spawn(command(["run", "--bundle", "\(box.folder)/c", box.id()])).wait()
+      #expect(!outcome.mounts.isEmpty, "\(outcome)")
+      #expect(!outcome.stdout.contains("made"), "\(outcome)")
+      #expect(!Files.exists("\(folder)/escape"))
+      box.removeEmptyCgroups()
+    }
+  }
+
   @Test("a mapping that the user has no right to is refused")
   func wrongMapping() throws {
     try Sandbox.with { box in
