@@ -20,7 +20,7 @@ struct PerformanceSetting {
   /// The container is started as soon as it is created; this comes in between, when all other steps of the runtime are
   /// performed.
   var beforeRelease: ((Performance) throws(Failure) -> Void)?
-  /// Hooks follow that come after the program's execution.
+  /// Hooks come between the FIFO and the program's execution, or after it: `start` ends when they have.
   var awaitsExecution = false
   /// Receives the terminal's near end; nil: it is kept for this process (`Performance.terminal`).
   var console: HandoverSocket?

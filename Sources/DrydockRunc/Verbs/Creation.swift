@@ -86,7 +86,7 @@ struct Creation {
       try invocation.announce(process, over: pidfdSocket, name: "standard")
     }
     if starts { setting.beforeRelease = finish }
-    setting.awaitsExecution = !config.hooks.poststart.isEmpty
+    setting.awaitsExecution = !config.hooks.startContainer.isEmpty || !config.hooks.poststart.isEmpty
     let performance = Performance(plan, setting)
     do throws(Failure) {
       do { try performance.run() } catch {
@@ -154,10 +154,10 @@ extension DrydockRunc {
       default: throw Failure("cannot start a container in the \(status.rawValue) state")
       }
     }
-    let facts = record.facts(try record.config(in: directory, hooks: .poststart), in: directory)
+    let facts = record.facts(try record.config(in: directory, hooks: .startContainer, .poststart), in: directory)
     var setting = PerformanceSetting(state: record.state(.created))
     setting.target = process
-    setting.awaitsExecution = !facts.config.hooks.poststart.isEmpty
+    setting.awaitsExecution = !facts.config.hooks.startContainer.isEmpty || !facts.config.hooks.poststart.isEmpty
     setting.log = invocation.log
     setting.trace = try invocation.trace(started: started)
     try letGo(facts, setting)
@@ -174,12 +174,16 @@ extension DrydockRunc {
 }
 
 extension ContainerRecord {
-  /// The configuration, as far as a verb needs it that does not make processes: whole when it may hold hooks of a
-  /// stage, and else without being parsed.
-  func config(in directory: StateDirectory, hooks stage: RuntimeSpec.HookStage) throws(Failure) -> RuntimeSpec.Config {
+  /// The configuration, as far as a verb needs it that does not make processes: whole when it may hold hooks of
+  /// these stages, and else without being parsed.
+  func config(in directory: StateDirectory, hooks stages: RuntimeSpec.HookStage...) throws(Failure)
+    -> RuntimeSpec.Config
+  {
     let bytes = try directory.configBytes()
     // Without a mount namespace its mounts are the host's, to be taken away.
-    if !namespaces.contains(.mount) || contains(bytes, stage.rawValue) { return try directory.config() }
+    if !namespaces.contains(.mount) || stages.contains(where: { contains(bytes, $0.rawValue) }) {
+      return try directory.config()
+    }
     var config = RuntimeSpec.Config(ociVersion: ociVersion, annotations: annotations)
     var linux = RuntimeSpec.Linux()
     linux.namespaces = namespaces.filter { $0 != .pid || hasOwnPIDs }.map { RuntimeSpec.Namespace($0) }
