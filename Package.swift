@@ -14,6 +14,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     // Front matter of the lessons.
     .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    // SHA-256 of layers at the processor's speed (real mode only).
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     // Requests to registries (real mode only).
     .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
     // Of which async-http-client is made: event loops, TLS.
@@ -83,6 +85,22 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
+    // gzip by isa-l and zstd by libzstd, as two calls; neither library's structures reach Swift.
+    .target(name: "CCompression", linkerSettings: [.linkedLibrary("isal"), .linkedLibrary("zstd")]),
+    // containerd's stores on disk: blobs by digest, unpacked layers, snapshots, diffs.
+    .target(
+      name: "ImageStore",
+      dependencies: [
+        // openat2, and what is variadic.
+        "CLinux",
+        // Layers are compressed.
+        "CCompression",
+        // Digests and media types.
+        "OCISpec",
+        // The contracts: BlobStore, SnapshotDriver.
+        "Seams",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive"]),
     .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
@@ -102,6 +120,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
+    .testTarget(name: "ImageStoreTests", dependencies: ["ImageStore", "Archive"]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     // Containers by the real drydock-runc: needs root, bundles of its own making, and the genuine neighbours.
     .target(name: "CHarness", path: "Tests/CHarness"),
