@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
-#include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -52,7 +51,7 @@ static inline long clinux_llistxattr(const char *path, char *list, size_t size) 
 }
 
 /// ioctl(2), FICLONE: the whole of one file shared with another.
-static inline long clinux_clone_file(int to, int from) { return clinux_files_result(ioctl(to, FICLONE, from)); }
+static inline long clinux_clone_file(int to, int from) { return clinux_files_result(ioctl(to, _IOW(0x94, 9, int), from)); }
 
 /// copy_file_range(2), from and to the same offset.
 static inline long clinux_copy_range(int from, int to, long offset, size_t count) {
