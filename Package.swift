@@ -69,7 +69,8 @@ let package = Package(
       name: "LinuxKernel",
       dependencies: ["CLinux", "CSeccomp", "CCap", "JSONTree", "OCISpec", "Runtime"]),
     // The verbs of the OCI runtime on Linux: processes that perform a plan, state, console, hooks, log.
-    .target(name: "DrydockRunc", dependencies: ["CLinux", "CSeccomp", "JSONTree", "OCISpec", "Runtime", "LinuxKernel"]),
+    .target(
+      name: "DrydockRunc", dependencies: ["CLinux", "CSeccomp", "JSONTree", "OCISpec", "Runtime", "LinuxKernel"]),
     // The runtime's first instructions, before the C library's and Swift's own.
     .target(name: "CGuard"),
     .executableTarget(
