@@ -172,12 +172,20 @@ extension RuntimeSpec.Seccomp {
         throw .init("linux.seccomp.listenerMetadata", "must not be set without listenerPath")
       }
     }
+    // MAX_ERRNO: what is larger the kernel would cut off to it.
+    let largest: UInt32 = 4095
+    if let defaultErrnoRet, defaultErrnoRet > largest {
+      throw .init("linux.seccomp.defaultErrnoRet", "\(defaultErrnoRet) is no errno")
+    }
     if defaultErrnoRet != nil, !defaultAction.hasErrno {
       throw .init("linux.seccomp.defaultErrnoRet", "\(defaultAction.rawValue) does not return an errno")
     }
     for (index, rule) in syscalls.enumerated() {
       if rule.action == .notify, rule.names.contains("write") {
         throw .init("", "SCMP_ACT_NOTIFY cannot be used for the write syscall")
+      }
+      if rule.action == .errno, let errno = rule.errnoRet, errno > largest {
+        throw .init("linux.seccomp.syscalls[\(index)].errnoRet", "\(errno) is no errno")
       }
       if rule.errnoRet != nil, !rule.action.hasErrno {
         throw .init("linux.seccomp.syscalls[\(index)].errnoRet", "\(rule.action.rawValue) does not return an errno")

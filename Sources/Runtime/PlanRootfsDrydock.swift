@@ -72,6 +72,9 @@ extension PlanBuilder {
       let path = try destination(of: mount)
       let isBind = isBind(mount)
       try checkProc(mount, path, isBind: isBind)
+      if path == "/sys", !isBind, !["sysfs", "tmpfs", "bind", "none", ""].contains(mount.type) {
+        throw PlanError("cannot mount \(mount.type) to /sys: a file system of type sysfs belongs there")
+      }
       if isCgroup(mount), !hasEntered {
         hasEntered = true
         enterOwnCgroups()

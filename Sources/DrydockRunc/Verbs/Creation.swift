@@ -57,6 +57,7 @@ struct Creation {
       let strangers = CgroupRemoval.allMembers(of: path).count
       if strangers > 0 { throw Failure("container's cgroup is not empty: \(strangers) process(es) found") }
     }
+    try Creation.refuseSysctlsOfTheHost(config)
     let facts = ContainerFacts(
       id: id, bundle: bundle, rootfs: Plan.rootfs(config, bundle: bundle), stateDirectory: options.stateDirectory,
       pid: 0, cgroups: cgroups, config: config, rootless: rootless)

@@ -74,7 +74,7 @@ struct LogTests {
   func planJSON() throws {
     try Sandbox.with { box in
       let bundle = try box.bundle()
-      let outcome = try box.runtime("plan", "--format", "json", "--bundle", bundle.path)
+      let outcome = try box.runtime("plan", "--json", "--bundle", bundle.path)
       #expect(outcome.succeeded, "\(outcome)")
       #expect(
         (try? JSON(parsing: outcome.stdout)) != nil || outcome.lines.allSatisfy { (try? JSON(parsing: $0)) != nil })
