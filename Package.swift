@@ -117,7 +117,7 @@ let package = Package(
     .testTarget(
       name: "RegistryTests",
       dependencies: [
-        "Registry", "LinuxHost", "Engine", "OCISpec", .product(name: "NIOCore", package: "swift-nio"),
+        "Registry", "LinuxHost", "Engine", "Simulation", "OCISpec", .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
