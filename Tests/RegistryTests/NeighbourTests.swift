@@ -115,7 +115,9 @@ private struct MemoryImages: PushSource {
   func repositories(holding descriptor: Descriptor) async throws -> [String] { [] }
 }
 
-@Suite("The genuine docker-registry", .serialized, .enabled(if: GenuineRegistry.isHere || isCI, "docker-registry is not installed"))
+@Suite(
+  "The genuine docker-registry", .serialized,
+  .enabled(if: GenuineRegistry.isHere || isCI, "docker-registry is not installed"))
 struct NeighbourTests {
   private func with(
     passwords: String? = nil, _ body: (GenuineRegistry, RegistryClient) async throws -> Void
@@ -166,8 +168,9 @@ struct NeighbourTests {
       let exact = client.repository(try ImageReference("\(registry.host)/team/app@\(target.digest)"))
       #expect(try await exact.resolve().digest == target.digest)
       let steps = Mutex<[PushProgress.Step]>([])
-      try await repository.push(target, from: images) { progress in steps.withLock { $0.append(progress.step) } }
-      #expect(steps.withLock { $0.count { $0 == .exists } } == 4)
+      try await repository.push(
+        target, from: images, progress: { progress in steps.withLock { $0.append(progress.step) } })
+      #expect(steps.withLock { $0.count { $0 == .exists } } == 5)
     }
   }
 

@@ -344,6 +344,12 @@ extension WhyTexts {
     + Pergunta-se ao kernel se o programa pode ser executado, antes de qualquer coisa irreversível.
     - Sem isso um comando digitado errado só falharia depois do create, como término e não como mensagem de erro.
 
+    = fstat
+    + The runtime looks at what lies at a device's place already: it must be that device, by its kind and numbers.
+    - Without it an image could bring a file of its own as /dev/null, and the container would write into that.
+    + O runtime olha o que já está no lugar de um dispositivo: tem de ser aquele dispositivo, pelo tipo e pelos números.
+    - Sem isso uma imagem poderia trazer um arquivo seu como /dev/null, e o contêiner escreveria nele.
+
     = sched_setaffinity
     + The process is bound to certain CPUs.
     - Without it the program would begin on CPUs that its cpuset does not have.
