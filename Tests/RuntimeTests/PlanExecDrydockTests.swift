@@ -26,29 +26,32 @@ struct PlanExecDrydockTests {
       subCgroups: subs)
   }
 
-  @Test("One process, born in the PID namespace and the cgroup, joins all the rest at once (CVE-2016-9962)")
+  @Test(
+    "Who is born in the PID namespace has the container's root already: another one has joined before (CVE-2016-9962)")
   func exec() throws {
     let plan = try exec(facts())
     let runtime = plan.steps.filter { $0.role == .runtime }.map(\.call)
+    #expect(runtime == [.clone(namespaces: [], cgroup: "/sys/fs/cgroup/docker/c1"), .wait(pid: 0)])
+    let joiner = plan.steps.filter { $0.role == .child }.map(\.call)
     #expect(
-      runtime == [
-        .prctl(option: "PR_SET_DUMPABLE", value: 0), .joinNamespaces(of: 77, [.pid]),
-        .clone(namespaces: [], cgroup: "/sys/fs/cgroup/docker/c1"), .setns(.pid, path: "/proc/self/ns/pid"),
+      joiner == [
+        .prctl(option: "PR_SET_DUMPABLE", value: 0),
+        .joinNamespaces(of: 77, [.ipc, .uts, .network, .pid, .time, .mount]), .clone(namespaces: [], siblings: true),
+        .exit(status: 0),
       ])
-    let first = try #require(plan.steps.first { $0.role == .exec })
-    #expect(first.call == .joinNamespaces(of: 77, [.ipc, .uts, .network, .time, .mount]))
-    #expect(plan.steps.filter { $0.creates != nil }.map(\.creates) == [.exec])
+    #expect(plan.steps.compactMap(\.creates) == [.child, .exec])
+    #expect(plan.steps.first { $0.role == .exec }?.call == .setsid)
     // Nothing keeps it waiting.
     #expect(plan.steps.filter { $0.role == .exec && !$0.overlaps }.isEmpty)
     #expect(plan.steps.last?.call.name == "execve" && plan.steps.last?.binding == .foundProgram)
     #expect(!plan.steps.contains { if case .other = $0.call { true } else { false } })
   }
 
-  @Test("With a user namespace it becomes root in it; without root another process goes first")
+  @Test("With a user namespace it becomes root in it, with root and without")
   func users() throws {
     let user: (inout RuntimeSpec.Config) -> Void = { $0.linux?.namespaces.append(.init(.user)) }
     let plan = try exec(facts(CgroupLayout(.unified), user))
-    let join = try #require(plan.steps.firstIndex { $0.role == .exec })
+    let join = try #require(plan.steps.firstIndex { $0.role == .child && $0.call.name == "setns" })
     #expect(plan.steps[join].call.text.contains("CLONE_NEWUSER"))
     #expect(plan.steps[join + 1].call == .setresgid(0) && plan.steps[join + 2].call == .setresuid(0))
     var options = Fixture.options
@@ -73,7 +76,7 @@ struct PlanExecDrydockTests {
       plan.steps.firstIndex {
         if case .joinNamespaces(_, let kinds) = $0.call { kinds.contains(.mount) } else { false }
       })
-    #expect(entries.allSatisfy { plan.steps[$0].role == .exec && $0 < join })
+    #expect(entries.allSatisfy { plan.steps[$0].role == .child && $0 < join })
   }
 
   @Test("--cgroup: below the container's, and nowhere else")
@@ -96,7 +99,7 @@ struct PlanExecDrydockTests {
     var facts = try facts()
     facts.initCgroup = "/sys/fs/cgroup/docker/c1/init.scope"
     let plan = try exec(facts)
-    let clones = plan.steps.filter { $0.creates != nil }
+    let clones = plan.steps.filter { $0.creates == .child }
     #expect(clones.count == 2 && clones[0].tolerates == .busy && clones[1].condition == .previousRefused)
     #expect(clones[1].call == .clone(namespaces: [], cgroup: "/sys/fs/cgroup/docker/c1/init.scope"))
   }
