@@ -180,7 +180,14 @@ extension RuntimeSpec.Seccomp {
     if defaultErrnoRet != nil, !defaultAction.hasErrno {
       throw .init("linux.seccomp.defaultErrnoRet", "\(defaultAction.rawValue) does not return an errno")
     }
+    // Linux returns no larger one (MAX_ERRNO): the program would take it for a result.
+    if let errno = defaultErrnoRet, errno > 4095 {
+      throw .init("linux.seccomp.defaultErrnoRet", "\(errno) is no errno")
+    }
     for (index, rule) in syscalls.enumerated() {
+      if let errno = rule.errnoRet, errno > 4095 {
+        throw .init("linux.seccomp.syscalls[\(index)].errnoRet", "\(errno) is no errno")
+      }
       if rule.action == .notify, rule.names.contains("write") {
         throw .init("", "SCMP_ACT_NOTIFY cannot be used for the write syscall")
       }

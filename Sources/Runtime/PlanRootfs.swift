@@ -68,6 +68,9 @@ extension PlanBuilder {
 
   /// Nothing but procfs may lie on /proc, and only what lxcfs emulates below it (CVE-2019-16884, CVE-2019-19921).
   func checkProc(_ mount: RuntimeSpec.Mount, _ path: String, isBind: Bool) throws(PlanError) {
+    if path == "/sys", mount.type == "proc", !isBind {
+      throw mountError(mount, "\"\(rootfs)\(path)\" cannot be mounted because it is of type proc")
+    }
     guard PathText.isWithin(path, "/proc") else { return }
     if path == "/proc" {
       let source = PathText.clean(mount.source)

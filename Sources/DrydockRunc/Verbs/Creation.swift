@@ -37,6 +37,7 @@ struct Creation {
       console?.close()
       pidfdSocket?.close()
     }
+    try Creation.refuseHostSysctls(config)
     let rootless = geteuid() != 0
     var options = PlanOptions(
       id: id, bundle: bundle, stateRoot: invocation.root.path, executable: "/proc/self/exe",
@@ -115,6 +116,20 @@ struct Creation {
     let name = cgroups.layout.version == .unified ? "memory.events" : "memory.oom_control"
     return (HostFile.text("\(folder)/\(name)") ?? "").split(separator: "\n").contains { line in
       line.hasPrefix("oom_kill ") && line != "oom_kill 0"
+    }
+  }
+
+  /// A network namespace joined by path may be the host's own: then what is set there is set for the host.
+  private static func refuseHostSysctls(_ config: RuntimeSpec.Config) throws(Failure) {
+    guard let linux = config.linux, !linux.sysctl.isEmpty,
+      let path = linux.namespaces.first(where: { $0.type == .network })?.path, !path.isEmpty,
+      let name = linux.sysctl.map({ $0.key }).filter({ RuntimeSpec.dotted(sysctl: $0).hasPrefix("net.") }).sorted()
+        .first
+    else { return }
+    var (joined, own) = (stat(), stat())
+    guard stat(path, &joined) == 0, stat("/proc/self/ns/net", &own) == 0 else { return }
+    guard joined.st_dev != own.st_dev || joined.st_ino != own.st_ino else {
+      throw Failure("sysctl \"\(name)\" not allowed in host network namespace")
     }
   }
 

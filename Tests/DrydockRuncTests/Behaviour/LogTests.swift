@@ -70,7 +70,7 @@ struct LogTests {
     }
   }
 
-  @Test("plan as JSON Lines", .ours)
+  @Test("plan as JSON", .ours)
   func planJSON() throws {
     try Sandbox.with { box in
       let bundle = try box.bundle()
