@@ -57,6 +57,8 @@ struct Creation {
     for path in cgroups.all where access(path, F_OK) == 0 {
       let strangers = CgroupRemoval.allMembers(of: path).count
       if strangers > 0 { throw Failure("container's cgroup is not empty: \(strangers) process(es) found") }
+      // Whoever comes into a frozen cgroup stands still before it can say anything.
+      if Freezer(cgroups).isFrozen { throw Failure("container's cgroup unexpectedly frozen") }
     }
     try Creation.refuseSysctlsOfTheHost(config)
     let facts = ContainerFacts(
