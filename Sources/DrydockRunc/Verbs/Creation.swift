@@ -53,12 +53,9 @@ struct Creation {
     } catch { throw Failure(error.message) }
     // mkdir(2) decides later between two who come at once; this one answers before anything else is looked at.
     if HostFile.kind(options.stateDirectory) != nil { throw .exists }
-    // What fails, or is deleted, takes whoever is in its cgroups along: they have to be its own.
-    for path in cgroups.all where access(path, F_OK) == 0 {
-      let strangers = CgroupRemoval.allMembers(of: path).count
-      if strangers > 0 { throw Failure("container's cgroup is not empty: \(strangers) process(es) found") }
-      // Whoever comes into a frozen cgroup stands still before it can say anything.
-      if Freezer(cgroups).isFrozen { throw Failure("container's cgroup unexpectedly frozen") }
+    do throws(Failure) { try Creation.refuseOthersCgroups(cgroups) } catch {
+      // Another `create` of this id may have come first: its name is there before its process is in the cgroup.
+      throw HostFile.kind(options.stateDirectory) != nil ? .exists : error
     }
     try Creation.refuseSysctlsOfTheHost(config)
     let facts = ContainerFacts(
