@@ -21,6 +21,8 @@ let package = Package(
     // Of which async-http-client is made: event loops, TLS.
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+    // SQLite, in which the engine keeps its state (real mode only).
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
   ],
   targets: [
     // JSON as a tree: fast writer, strict parser, Codable bridge; no Foundation.
@@ -76,8 +78,12 @@ let package = Package(
     .executableTarget(
       name: "drydock-runc", dependencies: ["CGuard", "DrydockRunc"],
       linkerSettings: [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", "drydock_start"])]),
-    // Real mode's host: clocks and randomness.
-    .target(name: "LinuxHost", dependencies: ["Seams"]),
+    // Real mode's host: clocks, randomness, files, what the machine is.
+    .target(name: "LinuxHost", dependencies: ["CLinux", "Runtime", "Seams"]),
+    // The engine's state in SQLite.
+    .target(
+      name: "StateDatabase",
+      dependencies: ["JSONTree", "Seams", .product(name: "GRDB", package: "GRDB.swift")]),
     // The distribution API's real end: HTTP to registries, TLS, proxies.
     .target(
       name: "Registry",
@@ -102,6 +108,13 @@ let package = Package(
         "Seams",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
+    // The core on its real ends: what `drydockd --mode real` runs.
+    .target(
+      name: "RealMachine",
+      dependencies: [
+        "JSONTree", "OCISpec", "Handoff", "Runtime", "Seams", "Engine", "LinuxHost", "StateDatabase", "Registry",
+        "ImageStore",
+      ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive"]),
     .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
@@ -120,6 +133,13 @@ let package = Package(
         "Registry", "LinuxHost", "Engine", "Simulation", "OCISpec", .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ]),
+    .testTarget(
+      name: "RealMachineTests",
+      dependencies: [
+        "RealMachine", "StateDatabase", "LinuxHost", "ImageStore", "Registry", "Engine", "Simulation", "Archive",
+        "JSONTree", "OCISpec", "Handoff", "Seams", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
       ]),
     .testTarget(name: "ImageStoreTests", dependencies: ["ImageStore", "Archive"]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),

@@ -41,6 +41,7 @@ public final class Containerd: ContainerdAPI {
       try tenant.load()
       tenants.withLock { $0[name] = tenant }
     }
+    try await recover()
     for tenant in all { await tenant.tasks.restore() }
     for tenant in all { await tenant.collectGarbage() }
   }
@@ -75,7 +76,7 @@ public final class Containerd: ContainerdAPI {
     return tenant
   }
 
-  private var all: [ContainerdNamespace] {
+  var all: [ContainerdNamespace] {
     tenants.withLock { tenants in tenants.sorted { $0.key < $1.key }.map(\.value) }
   }
 
@@ -132,6 +133,9 @@ public struct ContainerdConfiguration: Sendable {
   public var hosts = RegistryHosts()
   /// Blobs fetched at the same time, of one pull (`max_concurrent_downloads`).
   public var maxConcurrentDownloads = 3
+  /// Whoever asks lives in the same process, and died with it: at the start nobody goes on with what was half done.
+  /// Half unpacked snapshots go, and leases that belong to no container end a day after they were made.
+  public var ownsClients = false
   /// Finds a shim again that outlived containerd; without one, or when it answers nil, the shim counts as dead.
   public var reconnect: (@Sendable (ShimInvocation) async -> (any ShimAPI)?)?
   public init() {}

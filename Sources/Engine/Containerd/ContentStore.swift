@@ -9,7 +9,8 @@ import Synchronization
 /// its descriptor claims: in trace mode a layer is a model with fewer bytes than that.
 final class ContentStore: Sendable {
   private struct Ingest {
-    var writer: any BlobWriter
+    /// Nil after a failure: who goes on opens the ingest again.
+    var writer: (any BlobWriter)?
     var isBusy: Bool
     var total: Int64
     var expected: Digest?
@@ -62,6 +63,9 @@ final class ContentStore: Sendable {
   }
 
   var isEmpty: Bool { state.withLock { $0.blobs.isEmpty } }
+
+  /// All blobs of the namespace.
+  var digests: [Digest] { state.withLock { Array($0.blobs.keys) } }
 
   // MARK: Metadata
 
@@ -171,23 +175,46 @@ final class ContentStore: Sendable {
   /// The writer of an ingest, for one caller at a time.
   private func take(_ ref: String, total: Int64, expected: Digest?) async throws -> any BlobWriter {
     let locked = EngineError(.unavailable, "ref \(namespace)/\(ref) locked: unavailable")
-    let known: (any BlobWriter)? = try state.withLock { state in
-      guard let ingest = state.ingests[ref] else { return nil }
+    let now = core.world.unixTime
+    let (isKnown, known): (Bool, (any BlobWriter)?) = try state.withLock { state in
+      guard let ingest = state.ingests[ref] else {
+        state.ingests[ref] = Ingest(
+          writer: nil, isBusy: true, total: total, expected: expected, startedAt: now, updatedAt: now, offset: 0)
+        return (false, nil)
+      }
       if ingest.isBusy { throw locked }
       state.ingests[ref]?.isBusy = true
-      state.ingests[ref]?.updatedAt = core.world.unixTime
-      return ingest.writer
+      state.ingests[ref]?.updatedAt = now
+      return (true, ingest.writer)
     }
     if let known { return known }
-    let writer = try await core.blobs.writer("\(namespace)/\(ref)")
-    let offset = await writer.offset()
-    let now = core.world.unixTime
-    try state.withLock { state in
-      if state.ingests[ref] != nil { throw locked }
-      state.ingests[ref] = Ingest(
-        writer: writer, isBusy: true, total: total, expected: expected, startedAt: now, updatedAt: now, offset: offset)
+    do {
+      let writer = try await core.blobs.writer("\(namespace)/\(ref)")
+      let offset = await writer.offset()
+      state.withLock { state in
+        state.ingests[ref]?.writer = writer
+        state.ingests[ref]?.offset = offset
+      }
+      return writer
+    } catch {
+      letGo(ref, isDone: !isKnown)
+      throw error
     }
-    return writer
+  }
+
+  /// The same, waiting while somebody else writes it, as containerd's clients do: two pulls may share a layer. Nil when
+  /// the blob is here by then.
+  private func wait(_ ref: String, _ descriptor: Descriptor) async throws -> (any BlobWriter)? {
+    var pause = 16 * Duration64.millisecond
+    while true {
+      do {
+        return try await take(ref, total: descriptor.size, expected: descriptor.digest)
+      } catch let error as EngineError where error.code == .unavailable {
+        try await core.world.sleep(pause)
+        pause = min(2 * pause, 2 * Duration64.second)
+        if find(descriptor.digest) != nil { return nil }
+      }
+    }
   }
 
   private func letGo(_ ref: String, isDone: Bool) {
@@ -246,25 +273,30 @@ final class ContentStore: Sendable {
   func ingest(
     _ descriptor: Descriptor, labels: [String: String] = [:], _ body: (any BlobWriter) async throws -> Void
   ) async throws -> Bool {
-    if find(descriptor.digest) != nil {
+    let ref = ingestRef(descriptor)
+    guard find(descriptor.digest) == nil, let writer = try await wait(ref, descriptor) else {
       try leases.hold(.content(descriptor.digest))
       try addLabels(descriptor.digest, labels)
       return false
     }
-    let ref = ingestRef(descriptor)
-    let writer = try await take(ref, total: descriptor.size, expected: descriptor.digest)
     var isDone = false
     defer { letGo(ref, isDone: isDone) }
     do {
       try await body(writer)
+      try await writer.commit(descriptor.digest)
     } catch {
-      // What came so far stays, for the next attempt to go on from.
-      noteOffset(ref, await writer.offset())
+      // What came so far stays, for the next attempt to go on from; with a writer of its own, for this one may have
+      // failed for good (a full disk).
+      let offset = await writer.offset()
+      await writer.close()
+      state.withLock { state in
+        state.ingests[ref]?.offset = offset
+        state.ingests[ref]?.writer = nil
+      }
       throw error
     }
-    try await writer.commit(descriptor.digest)
-    try enter(descriptor.digest, size: descriptor.size, labels: labels)
     isDone = true
+    try enter(descriptor.digest, size: descriptor.size, labels: labels)
     return true
   }
 
@@ -320,7 +352,7 @@ final class ContentStore: Sendable {
       return state.ingests.removeValue(forKey: ref)
     }
     guard let ingest else { throw notFound("ingest key \(ref)") }
-    await ingest.writer.close()
+    await ingest.writer?.close()
     try await core.blobs.abort("\(namespace)/\(ref)")
   }
 }

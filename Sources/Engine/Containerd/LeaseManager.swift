@@ -60,6 +60,15 @@ final class LeaseManager: Sendable {
     }
   }
 
+  /// Leases of earlier processes, other than `owned`, end `lifetime` nanoseconds after they were made.
+  func limit(_ lifetime: UInt64, except owned: (String) -> Bool) {
+    state.withLock { state in
+      for (id, lease) in state.leases where lease.expires == nil && !owned(id) {
+        state.expiring[id] = lease.createdAt &+ lifetime
+      }
+    }
+  }
+
   private func get(_ id: String) throws -> Lease {
     guard let lease = state.withLock({ $0.leases[id] }) else { throw notFound("lease \"\(id)\"") }
     return lease

@@ -107,6 +107,17 @@ final class Snapshotter: Sendable {
 
   var isEmpty: Bool { state.withLock { $0.snapshots.isEmpty } }
 
+  /// The numbers of all snapshots' folders.
+  var ids: [Int] { state.withLock { state in state.snapshots.values.map(\.id) } }
+
+  /// Removes what an unpacking had begun when the process died: nobody knows how far it came.
+  func removeHalfUnpacked() async throws {
+    let keys = state.withLock { state in
+      state.snapshots.values.filter { $0.info.kind == .active && $0.info.name.hasPrefix("extract-") }.map(\.info.name)
+    }
+    for key in keys.sorted() { try await remove(key) }
+  }
+
   private func check(_ name: String) throws {
     guard name.isEmpty || name == snapshotter else { throw invalidArgument("snapshotter not loaded: \(name)") }
   }
@@ -223,8 +234,8 @@ final class Snapshotter: Sendable {
       state.snapshots[name] = committed
       return committed
     }
-    try core.store.put(bucket, name, committed)
-    try core.store.remove(bucket, key)
+    // Together: two records of one snapshot would let the removal of one take the other's files.
+    try core.store.write([.put(bucket, name, committed), .remove(bucket, key)])
     try leases.hold(.snapshot(name))
     graph.appear(.snapshot(name), referringTo: references(committed))
     graph.vanish(.snapshot(key), referringTo: references(active))

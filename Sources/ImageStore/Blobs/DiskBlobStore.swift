@@ -93,6 +93,22 @@ public final class DiskBlobStore: BlobStore {
     }
   }
 
+  public func removeAll(except known: Set<Digest>) async throws {
+    try await pool.run {
+      do {
+        for algorithm in try self.blobs.names() {
+          let folder = try self.blobs.open(algorithm, OpenFile.folder, .plain)
+          for name in try folder.names() {
+            if let digest = Digest("\(algorithm):\(name)"), known.contains(digest) { continue }
+            try folder.unlink(name)
+          }
+        }
+      } catch {
+        throw engineError(error, "failed to remove content")
+      }
+    }
+  }
+
   public func writer(_ ref: String) async throws -> any BlobWriter {
     try await pool.run {
       do {

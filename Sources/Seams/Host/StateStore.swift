@@ -12,6 +12,14 @@ public protocol StateStore: Sendable {
   func put(_ bucket: String, _ key: String, _ value: any JSONWritable) throws
   /// Nothing there is no error.
   func remove(_ bucket: String, _ key: String) throws
+  /// Several changes at once: all of them, or none when the process dies meanwhile.
+  func write(_ changes: [StateChange]) throws
+}
+
+/// One change of a `StateStore`.
+public enum StateChange: Sendable {
+  case put(_ bucket: String, _ key: String, any JSONWritable)
+  case remove(_ bucket: String, _ key: String)
 }
 
 /// A store that lives as long as the process: trace mode's, and the tests'.
@@ -26,5 +34,15 @@ public final class MemoryStateStore: StateStore {
   }
   public func remove(_ bucket: String, _ key: String) {
     buckets.withLock { $0[bucket]?[key] = nil }
+  }
+  public func write(_ changes: [StateChange]) {
+    buckets.withLock { buckets in
+      for change in changes {
+        switch change {
+        case .put(let bucket, let key, let value): buckets[bucket, default: [:]][key] = value
+        case .remove(let bucket, let key): buckets[bucket]?[key] = nil
+        }
+      }
+    }
   }
 }

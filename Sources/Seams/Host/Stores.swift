@@ -21,9 +21,15 @@ public protocol BlobStore: Sendable {
   func ingests() async -> [BlobIngest]
   /// Gives an ingest up and forgets its bytes. Nothing there is no error.
   func abort(_ ref: String) async throws
+  /// Removes every committed blob but these: what is left when a process dies between a blob and its record.
+  /// For the core, before the first call.
+  func removeAll(except known: Set<Digest>) async throws
 }
 
 extension BlobStore {
+  /// A store that dies with its process has nothing left over.
+  public func removeAll(except known: Set<Digest>) async throws {}
+
   /// A whole blob: for documents, never for layers.
   public func read(_ digest: Digest) async throws -> [UInt8] { try await read(digest, offset: 0, count: .max) }
 }
@@ -84,6 +90,14 @@ public protocol SnapshotDriver: Sendable {
   func diff(_ id: Int, parents: [Int], mediaType: String, into writer: any BlobWriter) async throws -> AppliedLayer
   /// The same as a list, by path.
   func changes(_ id: Int, parents: [Int]) async throws -> [SnapshotChange]
+  /// Removes every snapshot but these: what is left when a process dies between a folder and its record.
+  /// For the core, before the first call.
+  func removeAll(except known: Set<Int>) async throws
+}
+
+extension SnapshotDriver {
+  /// Folders that die with their process leave nothing.
+  public func removeAll(except known: Set<Int>) async throws {}
 }
 
 /// The uncompressed form of a layer.

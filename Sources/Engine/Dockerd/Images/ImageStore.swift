@@ -14,7 +14,7 @@ struct ImageStore: Sendable {
   init(daemon: Daemon) { self.daemon = daemon }
 
   /// The snapshotter of images and containers.
-  static let snapshotter = "overlayfs"
+  var snapshotter: String { daemon.configuration.snapshotter }
   /// The label by which the classic builder names an image's parent.
   static let parentLabel = "org.mobyproject.image.parent"
   private static let danglingPrefix = "moby-dangling@"
@@ -175,7 +175,7 @@ struct ImageStore: Sendable {
   /// Bytes of one layer's snapshot; nil when it is not unpacked.
   func usage(_ chainID: Digest) async throws -> Int64? {
     try await found {
-      try await call(Snapshots.Usage(snapshotter: Self.snapshotter, key: chainID.description)).size
+      try await call(Snapshots.Usage(snapshotter: snapshotter, key: chainID.description)).size
     }
   }
 
@@ -187,10 +187,10 @@ struct ImageStore: Sendable {
       let name = key
       guard
         let size = try await found({
-          try await call(Snapshots.Usage(snapshotter: Self.snapshotter, key: name)).size
+          try await call(Snapshots.Usage(snapshotter: snapshotter, key: name)).size
         }),
         let info = try await found({
-          try await call(Snapshots.Stat(snapshotter: Self.snapshotter, key: name)).info
+          try await call(Snapshots.Stat(snapshotter: snapshotter, key: name)).info
         })
       else { break }
       total += size
@@ -211,21 +211,21 @@ struct ImageStore: Sendable {
       applied.append(diffID)
       let name = chainID(of: applied)?.description ?? ""
       let isThere = try await found {
-        try await call(Snapshots.Stat(snapshotter: Self.snapshotter, key: name))
+        try await call(Snapshots.Stat(snapshotter: snapshotter, key: name))
       }
       if isThere == nil {
         let key = "extract-\(daemon.world.hexID(9)) \(name)"
         let mounts = try await call(
-          Snapshots.Prepare(snapshotter: Self.snapshotter, key: key, parent: parent)
+          Snapshots.Prepare(snapshotter: snapshotter, key: key, parent: parent)
         ).mounts
         do {
           let done = try await call(Diff.Apply(diff: layer, mounts: mounts)).applied
           guard done.digest == diffID else {
             throw EngineError(.unknown, "wrong diff id calculated on extraction \"\(done.digest)\"")
           }
-          _ = try await call(Snapshots.Commit(snapshotter: Self.snapshotter, name: name, key: key))
+          _ = try await call(Snapshots.Commit(snapshotter: snapshotter, name: name, key: key))
         } catch {
-          _ = try? await call(Snapshots.Remove(snapshotter: Self.snapshotter, key: key))
+          _ = try? await call(Snapshots.Remove(snapshotter: snapshotter, key: key))
           throw error
         }
       }
@@ -233,7 +233,7 @@ struct ImageStore: Sendable {
     }
     // What the image refers to is not garbage: the config holds the uppermost snapshot, and that those below.
     if !parent.isEmpty, let info = try await info(manifest.config.digest) {
-      try await label(info, ["containerd.io/gc.ref.snapshot.\(Self.snapshotter)": parent])
+      try await label(info, ["containerd.io/gc.ref.snapshot.\(snapshotter)": parent])
     }
   }
 
