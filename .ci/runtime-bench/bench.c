@@ -137,6 +137,7 @@ static void crowd_of(const struct runtime *r, struct answer *a) {
 
 static void worker(const struct runtime *r, int in, int out) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // the workers hold each other's pipes: none of them would hear of its end
   if (strcmp(r->name, "crun") == 0 && access("/sys/fs/cgroup/unified", F_OK) == 0) {
     if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) give_up("unshare");
     umount2("/sys/fs/cgroup/unified", MNT_DETACH);
