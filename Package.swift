@@ -100,6 +100,8 @@ let package = Package(
       dependencies: [
         // openat2, and what is variadic.
         "CLinux",
+        // tar headers.
+        "Archive",
         // Layers are compressed.
         "CCompression",
         // Digests and media types.
@@ -141,7 +143,11 @@ let package = Package(
         "JSONTree", "OCISpec", "Handoff", "Seams", .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
       ]),
-    .testTarget(name: "ImageStoreTests", dependencies: ["ImageStore", "Archive"]),
+    // The store's work as a process: for tests that kill it, confine it or measure it, and for the benchmark.
+    .executableTarget(
+      name: "layer-tool", dependencies: ["ImageStore", "CLinux", "CSeccomp", "JSONTree", "OCISpec", "Seams"],
+      path: "Tests/LayerTool"),
+    .testTarget(name: "ImageStoreTests", dependencies: ["ImageStore", "Archive", "layer-tool"]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     // Containers by the real drydock-runc: needs root, bundles of its own making, and the genuine neighbours.
     .target(name: "CHarness", path: "Tests/CHarness"),

@@ -1,9 +1,10 @@
 import Archive
 import Foundation
-import ImageStore
 import OCISpec
 import Seams
 import Testing
+
+@testable import ImageStore
 
 /// A store and snapshots in a folder of their own, which goes afterwards.
 struct StoreFixture {
@@ -11,15 +12,20 @@ struct StoreFixture {
   let blobs: DiskBlobStore
   var path: String { folder.path }
 
-  static func with(_ body: (StoreFixture) async throws -> Void) async throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("drydock-store-\(UUID().uuidString)")
+  /// - Parameter inMemory: on a tmpfs where there is one, for tests that write much and look only at what comes of it.
+  static func with(inMemory: Bool = false, _ body: (StoreFixture) async throws -> Void) async throws {
+    let place =
+      inMemory && access("/dev/shm", W_OK) == 0
+      ? URL(fileURLWithPath: "/dev/shm") : FileManager.default.temporaryDirectory
+    let folder = place.appendingPathComponent("drydock-store-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let result: Result<Void, any Error>
     do {
       result = .success(
         try await body(StoreFixture(folder: folder, blobs: try DiskBlobStore(folder.path + "/content"))))
     } catch { result = .failure(error) }
-    try FileManager.default.removeItem(at: folder)
+    // Marks that are taken away at this moment are no trouble to it.
+    try removeTree(FilePath(folder.lastPathComponent), in: try OpenFile.folder(at: FilePath(place.path)))
     try result.get()
   }
 

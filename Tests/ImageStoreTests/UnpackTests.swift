@@ -226,7 +226,7 @@ struct UnpackTests {
 
   @Test("500 archives with bytes changed at random (by a seed): refused or unpacked, never a crash, nothing outside")
   func fuzz() async throws {
-    try await StoreFixture.with { store in
+    try await StoreFixture.with(inMemory: true) { store in
       var seed: UInt64 = 20_261_124
       func random(_ bound: Int) -> Int {
         seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

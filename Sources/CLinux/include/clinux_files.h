@@ -64,6 +64,14 @@ static inline long clinux_seek_data(int fd, long offset, int hole) {
   return clinux_files_result(lseek(fd, offset, hole ? 4 : 3));  // SEEK_HOLE, SEEK_DATA
 }
 
+/// syncfs(2): the whole file system that a descriptor lies on.
+static inline long clinux_syncfs(int fd) { return clinux_files_result(syscall(SYS_syncfs, fd)); }
+
+/// sync_file_range(2), SYNC_FILE_RANGE_WRITE: the kernel begins to write, and nobody waits.
+static inline long clinux_begin_writing(int fd, long offset, long count) {
+  return clinux_files_result(syscall(SYS_sync_file_range, fd, offset, count, 2));
+}
+
 /// Whether an overlay of these folders can be made: fsopen(2) and fsconfig(2), without mounting anything. 0 if so.
 static inline long clinux_try_overlay(const char *lower, const char *upper, const char *work, int user_xattr) {
   long fs = syscall(SYS_fsopen, "overlay", 1);  // FSOPEN_CLOEXEC

@@ -9,7 +9,7 @@ import Seams
 ///                          data   and its bytes so far
 ///
 /// A process may die at any moment. A blob appears by a rename after fsync, so that what has a name is whole; an
-/// ingest that was cut short goes on from the bytes that are there.
+/// ingest that was cut short goes on from the bytes that are there, which are hashed again.
 public final class DiskBlobStore: BlobStore {
   private let root: OpenFile
   private let blobs: OpenFile
@@ -17,7 +17,7 @@ public final class DiskBlobStore: BlobStore {
   let pool: BlockingPool
 
   /// Opens the store in the folder `path`, making what is missing of it, and forgets ingests that died before they
-  /// had a name. A folder has one store at a time.
+  /// had a name. A folder has one store at a time. Blocks.
   public init(_ path: String, pool: BlockingPool = .shared) throws {
     self.pool = pool
     do {
@@ -25,8 +25,10 @@ public final class DiskBlobStore: BlobStore {
       blobs = try DiskBlobStore.folder("blobs", in: root)
       ingestFolder = try DiskBlobStore.folder("ingest", in: root)
       for name in try ingestFolder.names() {
-        let ingest = try ingestFolder.open(name, OpenFile.place, .plain)
-        if try ingest.status(of: "ref") == nil { try removeTree(name, in: ingestFolder) }
+        // A name that does not fit its folder was lost with the power.
+        if DiskBlobStore.ref(of: name, in: ingestFolder).map({ DiskBlobStore.ingestName($0.ref) }) != name {
+          try removeTree(name, in: ingestFolder)
+        }
       }
     } catch {
       throw engineError(error, "failed to open content store \(path)")
@@ -133,10 +135,7 @@ public final class DiskBlobStore: BlobStore {
       var found: [BlobIngest] = []
       for name in try self.ingestFolder.names() {
         // One that ends meanwhile is none.
-        guard let folder = try? self.ingestFolder.open(name, OpenFile.place, .plain),
-          let file = try? folder.open("ref", O_RDONLY, .plain), let started = try? file.status(),
-          let ref = try? DiskBlobStore.text(file, Int(started.st_size))
-        else { continue }
+        guard let (folder, ref, started) = DiskBlobStore.ref(of: name, in: self.ingestFolder) else { continue }
         let data = try? folder.status(of: "data")
         found.append(
           BlobIngest(
@@ -154,12 +153,14 @@ public final class DiskBlobStore: BlobStore {
     }
   }
 
-  private static func text(_ file: OpenFile, _ size: Int) throws(FileError) -> String {
-    var bytes = [UInt8](repeating: 0, count: min(size, 1 << 16))
-    let result: Result<Int, FileError> = bytes.withUnsafeMutableBytes { buffer in
-      do throws(FileError) { return .success(try file.read(into: buffer, at: 0)) } catch { return .failure(error) }
-    }
-    return String(decoding: bytes.prefix(try result.get()), as: UTF8.self)
+  /// An ingest's folder, what it is of, and since when; nil when it has no readable name.
+  private static func ref(of name: FilePath, in ingests: OpenFile) -> (folder: OpenFile, ref: String, started: stat)? {
+    guard let folder = try? ingests.open(name, OpenFile.place, .plain),
+      let file = try? folder.open("ref", O_RDONLY | O_NOFOLLOW, .plain), let started = try? file.status()
+    else { return nil }
+    var bytes = [UInt8](repeating: 0, count: min(Int(started.st_size), 1 << 16))
+    guard let count = bytes.withUnsafeMutableBytes({ try? file.read(into: $0, at: 0) }) else { return nil }
+    return (folder, String(decoding: bytes.prefix(count), as: UTF8.self), started)
   }
 
   private static func nanoseconds(_ time: timespec) -> UInt64 {
@@ -181,12 +182,14 @@ public final class DiskBlobStore: BlobStore {
     let folder = try DiskBlobStore.folder(FilePath(digest.algorithm), in: blobs)
     let name = FilePath(digest.encoded)
     if try folder.status(of: name) == nil {
-      guard fchmod(data.fd, 0o444) == 0 else { throw FileError(errno, "chmod") }
       try data.synchronize()
       let ingest = try ingestFolder.open(DiskBlobStore.ingestName(ref), OpenFile.place, .plain)
       try ingest.rename("data", to: folder, name)
-      try folder.synchronize()
+      // Not before: until then the ingest may have to be resumed.
+      guard fchmod(data.fd, 0o444) == 0 else { throw FileError(errno, "chmod") }
     }
+    // Also where another writer was faster: its name need not have reached the disk yet.
+    try folder.synchronize()
     try removeIngest(ref)
   }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import OCISpec
 import Seams
@@ -21,8 +22,12 @@ final class DiskBlobWriter: BlobWriter {
   private struct Written {
     var hash = FastSHA256()
     var offset: Int64 = 0
+    /// Up to where the kernel was asked to begin writing to the disk.
+    var begun: Int64 = 0
   }
   private static let pendingLimit = 4 << 20
+  /// So much is written to the disk while more comes, so that `commit` has little to wait for.
+  private static let stretch: Int64 = 8 << 20
 
   private let store: DiskBlobStore
   private let ref: String
@@ -156,10 +161,15 @@ final class DiskBlobWriter: BlobWriter {
           for piece in pieces {
             try piece.withUnsafeBytes { bytes in
               try data.write(bytes)
-              written.withLock {
-                $0.hash.update(bytes)
-                $0.offset += Int64(bytes.count)
+              let ready = written.withLock { written -> Range<Int64>? in
+                written.hash.update(bytes)
+                written.offset += Int64(bytes.count)
+                guard written.offset - written.begun >= DiskBlobWriter.stretch else { return nil }
+                defer { written.begun = written.offset }
+                return written.begun..<written.offset
               }
+              // Only for speed: not every file system can.
+              if let ready { _ = clinux_begin_writing(data.fd, Int(ready.lowerBound), ready.count) }
             }
           }
         } catch {

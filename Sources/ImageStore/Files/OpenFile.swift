@@ -105,6 +105,12 @@ final class OpenFile: Sendable {
     guard fsync(fd) == 0 else { throw FileError(errno, "fsync") }
   }
 
+  /// Everything on the file system that this lies on.
+  func synchronizeFileSystem() throws(FileError) {
+    let result = clinux_syncfs(fd)
+    if result < 0 { throw FileError(result: result, "syncfs") }
+  }
+
   // MARK: Bytes
 
   /// As many bytes as there are, up to the buffer's size; fewer only at the end of the file.
@@ -151,7 +157,7 @@ final class OpenFile: Sendable {
   // MARK: Folders
 
   /// The names in this folder, without `.` and `..`, in no order.
-  func names() throws(FileError) -> [FilePath] {
+  func names(atMost limit: Int = .max) throws(FileError) -> [FilePath] {
     // A stream closes its descriptor, and reading moves it: it gets one of its own.
     let other = clinux_openat(fd, ".", OpenFile.folder | O_CLOEXEC, 0)
     guard other >= 0 else { throw FileError(result: other, "open") }
@@ -162,7 +168,7 @@ final class OpenFile: Sendable {
     }
     defer { closedir(stream) }
     var names: [FilePath] = []
-    while true {
+    while names.count < limit {
       errno = 0
       guard let entry = readdir(stream) else {
         if errno != 0 { throw FileError(errno, "readdir") }
@@ -174,6 +180,7 @@ final class OpenFile: Sendable {
       if bytes.elementsEqual(".".utf8) || bytes.elementsEqual("..".utf8) { continue }
       names.append(FilePath(bytes))
     }
+    return names
   }
 }
 

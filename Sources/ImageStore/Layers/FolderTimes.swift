@@ -1,8 +1,9 @@
+import Archive
 import CLinux
 import Glibc
 
-/// The times of folders, set when nothing is written into them any more. A long list waits in a file without a name,
-/// so that memory stays flat.
+/// The times of folders, and modes that would have been in the way, set when nothing is written into them any more. A
+/// long list waits in a file without a name, so that memory stays flat.
 final class FolderTimes {
   private let root: OpenFile
   private var records: [UInt8] = []
@@ -12,10 +13,11 @@ final class FolderTimes {
 
   init(_ root: OpenFile) { self.root = root }
 
-  /// The last times noted for a path count.
-  func add(_ path: FilePath, accessed: Timestamp, modified: Timestamp) throws {
+  /// What is noted last for a path counts.
+  func add(_ path: FilePath, accessed: TarTime, modified: TarTime, mode: UInt32? = nil) throws {
     let times = (accessed.bounded, modified.bounded)
-    for number in [times.0.tv_sec, times.0.tv_nsec, times.1.tv_sec, times.1.tv_nsec, path.count] {
+    let mode = mode.map(Int.init) ?? -1
+    for number in [times.0.tv_sec, times.0.tv_nsec, times.1.tv_sec, times.1.tv_nsec, mode, path.count] {
       withUnsafeBytes(of: Int64(number)) { records.append(contentsOf: $0) }
     }
     records.append(contentsOf: path.bytes)
@@ -52,16 +54,19 @@ final class FolderTimes {
     records = []
   }
 
+  private static let head = 6 * 8
+
   /// Sets the times of all whole records; how many bytes those were.
   private func set(_ bytes: [UInt8]) throws -> Int {
     var start = 0
-    while bytes.count - start >= 40 {
+    while bytes.count - start >= FolderTimes.head {
       let numbers = bytes.withUnsafeBytes { bytes in
-        (0..<5).map { Int(bytes.loadUnaligned(fromByteOffset: start + $0 * 8, as: Int64.self)) }
+        (0..<6).map { Int(bytes.loadUnaligned(fromByteOffset: start + $0 * 8, as: Int64.self)) }
       }
-      guard bytes.count - start - 40 >= numbers[4] else { break }
-      let path = FilePath(bytes[(start + 40)..<(start + 40 + numbers[4])])
-      start += 40 + numbers[4]
+      let first = start + FolderTimes.head
+      guard bytes.count - first >= numbers[5] else { break }
+      let path = FilePath(bytes[first..<(first + numbers[5])])
+      start = first + numbers[5]
       let folder: OpenFile
       do throws(FileError) {
         folder = try root.open(path, OpenFile.folder | O_NOFOLLOW, .inRoot)
@@ -73,6 +78,9 @@ final class FolderTimes {
       let times = [
         timespec(tv_sec: numbers[0], tv_nsec: numbers[1]), timespec(tv_sec: numbers[2], tv_nsec: numbers[3]),
       ]
+      guard numbers[4] < 0 || fchmod(folder.fd, mode_t(numbers[4])) == 0 else {
+        throw FileError(errno, "chmod \(path)")
+      }
       guard futimens(folder.fd, times) == 0 else { throw FileError(errno, "chtimes \(path)") }
     }
     return start

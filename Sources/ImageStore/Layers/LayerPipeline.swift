@@ -55,3 +55,31 @@ struct LayerPipeline: Sendable {
     return AppliedLayer(diffID: Digest(sha256Digest: hash.finalize()), size: size)
   }
 }
+
+/// Unpacks a blob of any store; `consume` writes the members, on a thread that may block.
+func unpack(
+  _ blob: Digest, _ mediaType: String, from store: any BlobStore, limits: UnpackLimits,
+  _ consume: @escaping @Sendable (TarStream) throws -> Void
+) async throws -> AppliedLayer {
+  let pipeline = LayerPipeline(mediaType: mediaType, limits: limits)
+  do {
+    return try await withTaskCancellationHandler {
+      if let store = store as? DiskBlobStore {
+        return try await BlockingPool.pipelines.run { try pipeline.run(FileSource(try store.open(blob)), consume) }
+      }
+      guard await store.size(blob) != nil else { throw EngineError(.notFound, "content \(blob): not found") }
+      let source = PumpedSource()
+      async let pumping: Void = source.pump(blob, from: store)
+      let result = await Task {
+        defer { source.abandon() }
+        return try await BlockingPool.pipelines.run { try pipeline.run(source, consume) }
+      }.result
+      await pumping
+      return try result.get()
+    } onCancel: {
+      pipeline.cancel()
+    }
+  } catch {
+    throw engineError(error, "failed to extract layer \(blob)")
+  }
+}

@@ -1,3 +1,4 @@
+import Archive
 import CLinux
 import Glibc
 import Seams
@@ -84,8 +85,8 @@ final class LayerUnpacker {
       try attributes(entry, parent, name, path, hasMode: false)
     case .hardLink:
       try link(entry, parent, name, path)
-      let isSymlink = try parent.status(of: name)?.isSymlink ?? false
-      try attributes(entry, parent, name, path, hasMode: !isSymlink)
+      guard let status = try parent.status(of: name) else { throw FileError(ENOENT, "lstat \(path)") }
+      try attributes(entry, parent, name, path, hasMode: !status.isSymlink, now: status)
     case .characterDevice, .blockDevice, .fifo:
       let kind: UInt32 = entry.kind == .fifo ? S_IFIFO : entry.kind == .blockDevice ? S_IFBLK : S_IFCHR
       try replacing(name, in: parent) { () throws(FileError) in
@@ -130,9 +131,9 @@ final class LayerUnpacker {
     if privileges.isRoot {
       guard fchown(file.fd, entry.uid, entry.gid) == 0 else { throw ownerError(path, entry) }
     }
-    for xattr in entry.xattrs where mayHave(xattr.name) {
-      do { try Xattrs.set(xattr.name, xattr.value, on: file, path) } catch {
-        if error.errno != EOPNOTSUPP { throw error }
+    for xattr in entry.xattrs where mayHave(xattr.key) {
+      do { try Xattrs.set(xattr.key, xattr.value, on: file, path) } catch {
+        if !isTolerable(error.errno, xattr.key) { throw error }
       }
     }
     // Giving a file away takes setuid and setgid from it, and the umask took what it takes.
@@ -160,16 +161,19 @@ final class LayerUnpacker {
     if privileges.isRoot {
       guard fchown(folder.fd, entry.uid, entry.gid) == 0 else { throw ownerError(path, entry) }
     }
-    for xattr in entry.xattrs where mayHave(xattr.name) {
-      if xattr.name == "system.posix_acl_default" { mustSetModes = true }
-      do { try Xattrs.set(xattr.name, xattr.value, on: folder, path) } catch {
-        if error.errno != EOPNOTSUPP { throw error }
+    for xattr in entry.xattrs where mayHave(xattr.key) {
+      if xattr.key == "system.posix_acl_default" { mustSetModes = true }
+      do { try Xattrs.set(xattr.key, xattr.value, on: folder, path) } catch {
+        if !isTolerable(error.errno, xattr.key) { throw error }
       }
     }
-    guard fchmod(folder.fd, entry.mode) == 0 else { throw FileError(errno, "chmod \(path)") }
+    // Who is not root could not fill a folder of mode 0555: it gets its own mode when it is full.
+    let passable = privileges.isRoot ? entry.mode : entry.mode | 0o700
+    guard fchmod(folder.fd, passable) == 0 else { throw FileError(errno, "chmod \(path)") }
     // A whiteout of this layer stood here: what the layers below have in it stays hidden.
     if hides { try markOpaque(folder, path) }
-    try folderTimes.add(path, accessed: entry.lastAccess, modified: entry.modified)
+    try folderTimes.add(
+      path, accessed: entry.lastAccess, modified: entry.modified, mode: passable == entry.mode ? nil : entry.mode)
     try noteMade(folder)
     places.remember(path, folder)
   }
@@ -202,29 +206,37 @@ final class LayerUnpacker {
   // MARK: Attributes
 
   /// Of what cannot be opened without side effects.
+  ///
+  /// - Parameter now: of a link, what its file has got from its first name. What is right stays: giving a file away,
+  ///   even to its owner, takes its capabilities.
   private func attributes(
-    _ entry: TarEntry, _ parent: OpenFile, _ name: FilePath, _ path: FilePath, hasMode: Bool
+    _ entry: TarEntry, _ parent: OpenFile, _ name: FilePath, _ path: FilePath, hasMode: Bool, now: stat? = nil
   ) throws {
-    if privileges.isRoot {
+    if privileges.isRoot, now?.st_uid != entry.uid || now?.st_gid != entry.gid {
       let result = name.withCString { fchownat(parent.fd, $0, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) }
       guard result == 0 else { throw ownerError(path, entry) }
     }
-    for xattr in entry.xattrs where mayHave(xattr.name) {
+    for xattr in entry.xattrs where mayHave(xattr.key) {
       let result = Xattrs.path(parent, name).withCString { path in
-        xattr.value.withUnsafeBytes { clinux_lsetxattr(path, xattr.name, $0.baseAddress, $0.count) }
+        xattr.value.withUnsafeBytes { clinux_lsetxattr(path, xattr.key, $0.baseAddress, $0.count) }
       }
-      if result >= 0 || result == -Int(EOPNOTSUPP) { continue }
+      if result >= 0 || isTolerable(Int32(-result), xattr.key) { continue }
       // Only files and folders can have these (xattr(7)).
-      if result == -Int(EPERM), xattr.name.hasPrefix("user."), entry.kind != .hardLink || !hasMode { continue }
-      throw FileError(result: result, "setxattr \(path) \(xattr.name)")
+      if result == -Int(EPERM), xattr.key.hasPrefix("user."), entry.kind != .hardLink || !hasMode { continue }
+      throw FileError(result: result, "setxattr \(path) \(xattr.key)")
     }
-    if hasMode {
+    if hasMode, now.map({ $0.st_mode & 0o7777 != entry.mode }) ?? true {
       let result = name.withCString { fchmodat(parent.fd, $0, entry.mode, AT_SYMLINK_NOFOLLOW) }
       guard result == 0 else { throw FileError(errno, "chmod \(path)") }
     }
     let result = name.withCString { utimensat(parent.fd, $0, entry.times, AT_SYMLINK_NOFOLLOW) }
     guard result == 0 else { throw FileError(errno, "chtimes \(path)") }
     if made != nil, let status = try parent.status(of: name) { made?.insert(UInt64(status.st_ino)) }
+  }
+
+  /// File systems that have none, and what only root may set.
+  private func isTolerable(_ errno: Int32, _ xattr: String) -> Bool {
+    errno == EOPNOTSUPP || (errno == EPERM && !privileges.isRoot && !xattr.hasPrefix("user."))
   }
 
   private func mayHave(_ xattr: String) -> Bool {
@@ -249,7 +261,7 @@ final class LayerUnpacker {
   }
 
   /// Looks at the disk every now and then.
-  private func account(_ bytes: Int) throws(FileError) {
+  private func account(_ bytes: Int) throws {
     unchecked += Int64(bytes)
     if unchecked < 32 << 20 { return }
     unchecked = 0
@@ -335,7 +347,7 @@ private let opaqueName = Array(".wh..wh..opq".utf8)
 
 extension TarEntry {
   /// An access is never before the change.
-  fileprivate var lastAccess: Timestamp {
+  fileprivate var lastAccess: TarTime {
     guard let accessed else { return modified }
     return (accessed.seconds, accessed.nanoseconds) < (modified.seconds, modified.nanoseconds) ? modified : accessed
   }
@@ -344,7 +356,7 @@ extension TarEntry {
   fileprivate var times: [timespec] { [lastAccess.bounded, modified.bounded] }
 }
 
-extension Timestamp {
+extension TarTime {
   /// What containerd sets: times before 1970 or after 2262, which Go cannot count in nanoseconds, become 1970.
   var bounded: timespec {
     guard seconds >= 0, seconds <= Int64.max / 1_000_000_000 - 1 else { return timespec(tv_sec: 0, tv_nsec: 0) }

@@ -1,3 +1,5 @@
+import Archive
+
 /// Reads a tar archive of any length as it comes: ustar and pax (POSIX.1-2017), GNU long names, links, base-256 numbers
 /// and sparse files in all four forms. It reads what Go's archive/tar reads, which is what containerd does:
 /// global pax headers change nothing, and only regular files have content.
@@ -9,8 +11,10 @@ final class TarStream {
   private var padding: Int64 = 0
   private var isOver = false
 
-  /// Long names, pax records and sparse maps beyond this are no honest archive's; in bytes (Go's limit).
+  /// Long names, pax records and sparse maps beyond this are no honest archive's; in bytes (Go's limit). All of one
+  /// member's together have four times as much.
   static let metadataLimit: Int64 = 1 << 20
+  private var metadataLeft: Int64 = 0
 
   init(_ source: any PieceSource) { self.source = source }
 
@@ -18,7 +22,7 @@ final class TarStream {
   func next() throws -> TarEntry? {
     if isOver { return nil }
     try skip(pending + padding)
-    (pending, padding) = (0, 0)
+    (pending, padding, metadataLeft) = (0, 0, 4 * TarStream.metadataLimit)
     var pax = PaxRecords()
     var longName: [UInt8]?
     var longLink: [UInt8]?
@@ -28,7 +32,8 @@ final class TarStream {
         return nil
       }
       switch header.typeflag {
-      case UInt8(ascii: "x"): try pax.merge(try metadata(header))
+      case UInt8(ascii: "x"):
+        do { try pax.merge(try metadata(header)[...]) } catch is PaxRecords.Failure { throw TarError.header }
       case UInt8(ascii: "g"): _ = try metadata(header)
       case UInt8(ascii: "L"): longName = text(try metadata(header)[...])
       case UInt8(ascii: "K"): longLink = text(try metadata(header)[...])
@@ -87,9 +92,10 @@ final class TarStream {
   }
 
   private func metadata(_ header: TarHeader) throws -> [UInt8] {
-    guard header.size <= TarStream.metadataLimit else {
+    guard header.size <= TarStream.metadataLimit, header.size <= metadataLeft else {
       throw TarError("archive/tar: header field too long")
     }
+    metadataLeft -= header.size
     let bytes = try bytes(Int(header.size))
     try skip((512 - header.size % 512) % 512)
     return bytes
@@ -98,7 +104,9 @@ final class TarStream {
   private func nextHeader() throws -> TarHeader? {
     guard try refill() else { return nil }
     let block = try bytes(512)
-    if let header = try TarHeader(block) { return header }
+    do throws(TarHeader.Failure) { if let header = try TarHeader(block) { return header } } catch {
+      throw TarError.header
+    }
     // Two blocks of zeros end an archive; the end of the stream does, behind one.
     guard try refill() else { return nil }
     guard try bytes(512).allSatisfy({ $0 == 0 }) else { throw TarError.header }
@@ -110,22 +118,14 @@ final class TarStream {
   private func member(
     _ header: TarHeader, _ pax: PaxRecords, _ longName: [UInt8]?, _ longLink: [UInt8]?
   ) throws -> TarEntry {
-    var entry = TarEntry(
-      name: pax.path ?? longName ?? header.name, kind: .file, mode: header.mode, uid: pax.uid ?? header.uid,
-      gid: pax.gid ?? header.gid, size: pax.size ?? header.size, stored: 0, sparse: nil,
-      modified: pax.modified ?? header.modified, accessed: pax.accessed ?? header.accessed,
-      link: pax.link ?? longLink ?? header.link, deviceMajor: header.major, deviceMinor: header.minor,
-      xattrs: pax.xattrs)
-    switch header.typeflag {
-    case 0, UInt8(ascii: "0"), UInt8(ascii: "7"), UInt8(ascii: "S"): entry.kind = .file
-    case UInt8(ascii: "1"): entry.kind = .hardLink
-    case UInt8(ascii: "2"): entry.kind = .symlink
-    case UInt8(ascii: "3"): entry.kind = .characterDevice
-    case UInt8(ascii: "4"): entry.kind = .blockDevice
-    case UInt8(ascii: "5"): entry.kind = .directory
-    case UInt8(ascii: "6"): entry.kind = .fifo
-    default: throw TarError("unhandled tar header type \(header.typeflag)")
+    guard let kind = TarEntry.Kind(typeflag: header.typeflag) else {
+      throw TarError("unhandled tar header type \(header.typeflag)")
     }
+    var entry = TarEntry(
+      name: pax.path ?? longName ?? header.name, kind: kind, mode: header.mode, uid: pax.uid ?? header.uid,
+      gid: pax.gid ?? header.gid, size: pax.size ?? header.size, modified: pax.modified ?? header.modified,
+      accessed: pax.accessed ?? header.accessed, link: pax.link ?? longLink ?? header.link,
+      deviceMajor: header.major, deviceMinor: header.minor, xattrs: pax.xattrs)
     // The oldest archives know no typeflag for folders.
     if entry.kind == .file, header.typeflag == 0, entry.name.last == UInt8(ascii: "/") { entry.kind = .directory }
     guard entry.kind == .file else {
@@ -148,7 +148,8 @@ final class TarStream {
       while isExtended {
         guard numbers.count <= Int(TarStream.metadataLimit) / 12 else { throw TarError.header }
         let block = try bytes(512)
-        numbers += try TarHeader.sparseNumbers(block[..<504])
+        guard let more = TarHeader.sparseNumbers(block[..<504]) else { throw TarError.header }
+        numbers += more
         isExtended = block[504] != 0
       }
     } else if pax.isSparse {
@@ -216,4 +217,12 @@ final class TarStream {
   }
 
   private func text(_ field: ArraySlice<UInt8>) -> [UInt8] { Array(field.prefix { $0 != 0 }) }
+}
+
+/// Why an archive cannot be read, in the words of Go's archive/tar where it has some.
+struct TarError: Error, Sendable, Hashable, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+  static let header = TarError("archive/tar: invalid tar header")
+  static let truncated = TarError("unexpected EOF")
 }

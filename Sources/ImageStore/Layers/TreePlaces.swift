@@ -1,3 +1,4 @@
+import Archive
 import CLinux
 import Glibc
 
@@ -16,8 +17,8 @@ final class TreePlaces {
   var noteMade: (FilePath, OpenFile, Times?) throws -> Void = { _, _, _ in }
 
   struct Times {
-    var accessed: Timestamp
-    var modified: Timestamp
+    var accessed: TarTime
+    var modified: TarTime
   }
 
   init(root: OpenFile, parents: [FilePath]) { (self.root, self.parents) = (root, parents) }
@@ -119,8 +120,8 @@ final class TreePlaces {
         try Xattrs.set(name, value, on: made, path)
       }
       times = Times(
-        accessed: Timestamp(seconds: Int64(status.st_atim.tv_sec), nanoseconds: Int64(status.st_atim.tv_nsec)),
-        modified: Timestamp(seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int64(status.st_mtim.tv_nsec)))
+        accessed: TarTime(seconds: Int64(status.st_atim.tv_sec), nanoseconds: Int64(status.st_atim.tv_nsec)),
+        modified: TarTime(seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int64(status.st_mtim.tv_nsec)))
       break
     }
     try noteMade(path, made, times)

@@ -1,4 +1,5 @@
 import Glibc
+import Seams
 
 /// What a layer may ask of the machine that unpacks it.
 public struct UnpackLimits: Sendable, Hashable {
@@ -18,13 +19,17 @@ public struct UnpackLimits: Sendable, Hashable {
     (self.reservePerMille, self.reserve) = (reservePerMille, reserve)
   }
 
-  /// Throws ENOSPC when less is free than is to be left.
-  func check(_ folder: OpenFile) throws(FileError) {
+  /// Throws when less is free than is to be left.
+  func check(_ folder: OpenFile) throws {
     var status = statvfs()
     guard fstatvfs(folder.fd, &status) == 0 else { throw FileError(errno, "statfs") }
     let total = UInt64(status.f_blocks) &* UInt64(status.f_frsize)
     let free = UInt64(status.f_bavail) &* UInt64(status.f_frsize)
-    if free < min(reserve, total / 1000 &* reservePerMille) { throw FileError(ENOSPC, "write") }
+    let kept = min(reserve, total / 1000 &* reservePerMille)
+    if free < kept {
+      throw EngineError(
+        .resourceExhausted, "write: no space left on device (\(free) bytes are free, and \(kept) are to stay free)")
+    }
   }
 }
 
@@ -39,19 +44,20 @@ struct FilePrivileges: Sendable, Hashable {
 
   static func current() -> FilePrivileges {
     FilePrivileges(
-      isRoot: geteuid() == 0, isInUserNamespace: !text(of: "/proc/self/uid_map").isWholeMachine,
-      umask: UInt32(text(of: "/proc/self/status").firstField("Umask:"), radix: 8) ?? 0o777)
+      isRoot: geteuid() == 0, isInUserNamespace: !procText("/proc/self/uid_map").isWholeMachine,
+      umask: UInt32(procText("/proc/self/status").firstField("Umask:"), radix: 8) ?? 0o777)
   }
+}
 
-  private static func text(of path: FilePath) -> String {
-    guard let folder = try? OpenFile.folder(at: "/"), let file = try? folder.open(path, O_RDONLY, .init(rawValue: 0))
-    else {
-      return ""
-    }
-    var bytes = [UInt8](repeating: 0, count: 8192)
-    let count = bytes.withUnsafeMutableBytes { (try? file.read(into: $0, at: 0)) ?? 0 }
-    return String(decoding: bytes.prefix(count), as: UTF8.self)
+/// What a file of procfs says; empty when it cannot be read.
+func procText(_ path: FilePath) -> String {
+  guard let folder = try? OpenFile.folder(at: "/"), let file = try? folder.open(path, O_RDONLY, .init(rawValue: 0))
+  else {
+    return ""
   }
+  var bytes = [UInt8](repeating: 0, count: 8192)
+  let count = bytes.withUnsafeMutableBytes { (try? file.read(into: $0, at: 0)) ?? 0 }
+  return String(decoding: bytes.prefix(count), as: UTF8.self)
 }
 
 extension String {

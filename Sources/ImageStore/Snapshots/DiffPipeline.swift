@@ -3,13 +3,12 @@ import Seams
 
 /// Writes a diff on three threads: one walks and reads, one hashes, one compresses. What comes out goes to `writer`.
 func writeDiff(
-  _ mediaType: String, into writer: any BlobWriter, on pool: BlockingPool,
-  _ comparison: @escaping @Sendable () throws -> SnapshotComparison
+  _ mediaType: String, into writer: any BlobWriter, _ comparison: @escaping @Sendable () throws -> SnapshotComparison
 ) async throws -> AppliedLayer {
   let outgoing = OutgoingPieces()
   do {
     return try await withTaskCancellationHandler {
-      async let applied = pool.run {
+      async let applied = BlockingPool.pipelines.run {
         do {
           let applied = try compressed(Compression(writing: mediaType), outgoing, comparison)
           outgoing.finish()

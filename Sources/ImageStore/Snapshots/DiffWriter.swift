@@ -1,3 +1,4 @@
+import Archive
 import CLinux
 import Glibc
 import Seams
@@ -9,10 +10,9 @@ final class DiffWriter {
   private let ring: ChunkRing
   private var room: UnsafeMutableRawBufferPointer?
   private var filled = 0
-  /// Folders that the layer has an entry of.
-  private var written: Set<FilePath> = [""]
-  /// By inode: the name in the layer that others are linked to, and unchanged names that will be if one comes.
-  private var linked: [UInt64: FilePath] = [:]
+  /// By inode: the name in the layer that others are linked to, and how many of those may come.
+  private var linked: [UInt64: (path: FilePath, left: UInt64)] = [:]
+  /// By inode: unchanged names that are written if a changed one comes.
   private var unchanged: [UInt64: [(path: FilePath, entry: LayerStack.Entry, ancestors: [Ancestor])]] = [:]
 
   init(_ comparison: SnapshotComparison, into ring: ChunkRing) { (self.comparison, self.ring) = (comparison, ring) }
@@ -24,35 +24,41 @@ final class DiffWriter {
   }
 
   /// A folder on the way down, for the entry it gets when something in it is written.
-  private struct Ancestor {
-    var path: FilePath
-    var entry: LayerStack.Entry
+  private final class Ancestor {
+    let path: FilePath
+    let entry: LayerStack.Entry
+    var isWritten: Bool
+
+    init(_ path: FilePath, _ entry: LayerStack.Entry, isWritten: Bool) {
+      (self.path, self.entry, self.isWritten) = (path, entry, isWritten)
+    }
   }
 
   private func walk(
     _ folder: LayerStack.Folder, _ below: LayerStack.Folder?, _ path: FilePath, ancestors: [Ancestor]
   ) throws {
-    for pair in try comparison.pairs(folder, below) {
+    try comparison.forEachPair(folder, below) { pair in
       let here = path.appending(pair.name)
       guard let entry = pair.new else {
         try include(ancestors)
-        try put(TarHeaderWriter.header(.whiteout(path, pair.name)))
-        continue
+        return try put(TarHeaderWriter.header(.whiteout(path, pair.name), .go))
       }
-      if try comparison.isSame(pair, folder, below) {
-        if entry.folder == nil, entry.status.st_nlink > 1 { try noteUnchanged(here, entry, ancestors) }
-      } else {
+      let isSame = try comparison.isSame(pair, folder, below)
+      if !isSame {
         try write(here, entry, folder, pair.name, ancestors)
+      } else if entry.folder == nil, entry.status.st_nlink > 1 {
+        try noteUnchanged(here, entry, ancestors)
       }
       if let inside = entry.folder {
-        try walk(inside, pair.old?.folder, here, ancestors: ancestors + [Ancestor(path: here, entry: entry)])
+        try walk(inside, pair.old?.folder, here, ancestors: ancestors + [Ancestor(here, entry, isWritten: !isSame)])
       }
     }
   }
 
   private func include(_ ancestors: [Ancestor]) throws {
-    for ancestor in ancestors where !written.contains(ancestor.path) {
+    for ancestor in ancestors where !ancestor.isWritten {
       try writeHeader(ancestor.path, ancestor.entry)
+      ancestor.isWritten = true
     }
   }
 
@@ -63,25 +69,35 @@ final class DiffWriter {
     try include(ancestors)
     let inode = UInt64(entry.status.st_ino)
     let isLinked = entry.folder == nil && entry.status.st_nlink > 1
-    if isLinked, let first = linked[inode] { return try writeHeader(path, entry, linkedTo: first) }
+    if isLinked, let first = link(to: inode) { return try writeHeader(path, entry, linkedTo: first) }
     try writeHeader(path, entry)
     if entry.status.isFile, entry.status.st_size > 0 {
       try copy(try comparison.new.openFile(entry, in: folder, name), Int64(entry.status.st_size), path)
     }
     guard isLinked else { return }
-    linked[inode] = path
+    linked[inode] = (path, UInt64(entry.status.st_nlink) - 1)
     for other in unchanged.removeValue(forKey: inode) ?? [] {
       try include(other.ancestors)
-      try writeHeader(other.path, other.entry, linkedTo: path)
+      try writeHeader(other.path, other.entry, linkedTo: link(to: inode) ?? path)
     }
+  }
+
+  /// The first name of a file with several; forgotten when as many have come as there are.
+  private func link(to inode: UInt64) -> FilePath? {
+    guard let (path, left) = linked[inode] else { return nil }
+    linked[inode] = left > 1 ? (path, left - 1) : nil
+    return path
   }
 
   /// Unchanged itself; but when another name of it is new, both belong into the layer, one as a link.
   private func noteUnchanged(_ path: FilePath, _ entry: LayerStack.Entry, _ ancestors: [Ancestor]) throws {
     let inode = UInt64(entry.status.st_ino)
-    if let first = linked[inode] {
+    if let first = link(to: inode) {
       try include(ancestors)
       try writeHeader(path, entry, linkedTo: first)
+    } else if unchanged[inode, default: []].count + 1 == Int(entry.status.st_nlink) {
+      // All its names are, and none is new.
+      unchanged[inode] = nil
     } else {
       unchanged[inode, default: []].append((path, entry, ancestors))
     }
@@ -104,13 +120,12 @@ final class DiffWriter {
     let header = TarEntry(
       name: Array(path.bytes) + (kind == .directory ? [UInt8(ascii: "/")] : []), kind: kind,
       mode: status.st_mode & 0o7777, uid: status.st_uid, gid: status.st_gid, size: size, stored: size,
-      modified: Timestamp(seconds: Int64(status.st_mtim.tv_sec)),
+      modified: TarTime(seconds: Int64(status.st_mtim.tv_sec)),
       link: try first.map { Array($0.bytes) } ?? (kind == .symlink ? comparison.new.linkTarget(entry) : []),
       deviceMajor: isDevice ? clinux_major(UInt(status.st_rdev)) : 0,
       deviceMinor: isDevice ? clinux_minor(UInt(status.st_rdev)) : 0,
-      xattrs: try comparison.new.xattrs(entry).map { .init(name: $0.name, value: $0.value) })
-    try put(TarHeaderWriter.header(header))
-    if kind == .directory { written.insert(path) }
+      xattrs: Dictionary(try comparison.new.xattrs(entry).map { ($0.name, $0.value) }) { $1 })
+    try put(TarHeaderWriter.header(header, .go))
   }
 
   // MARK: Bytes
@@ -162,7 +177,6 @@ extension TarEntry {
   fileprivate static func whiteout(_ folder: FilePath, _ name: FilePath) -> TarEntry {
     let hidden = folder.appending(FilePath(Array(".wh.".utf8) + name.bytes))
     return TarEntry(
-      name: Array(hidden.bytes), kind: .file, mode: 0, uid: 0, gid: 0, size: 0, stored: 0,
-      modified: Timestamp(seconds: 0), link: [], deviceMajor: 0, deviceMinor: 0, xattrs: [])
+      name: Array(hidden.bytes), kind: .file, mode: 0, uid: 0, gid: 0, modified: TarTime(seconds: 0))
   }
 }

@@ -37,31 +37,29 @@ struct LayerStack {
     try roots[place.layer].open(place.path, flags, .plain)
   }
 
-  /// All names of a folder, or those that its highest place has: sorted bytewise. Whiteouts there come as nil.
-  func names(_ folder: Folder, onlyHighest: Bool = false) throws -> [(name: FilePath, entry: Entry?)] {
+  /// All names of a folder's places, or of the highest one, whiteouts among them: sorted bytewise.
+  func names(_ folder: Folder, onlyHighest: Bool = false) throws -> [FilePath] {
+    let places = folder.places.prefix(onlyHighest ? 1 : folder.places.count)
+    var names: [FilePath] = []
     var seen: Set<FilePath> = []
-    var found: [(name: FilePath, entry: Entry?)] = []
-    for (index, place) in folder.places.prefix(onlyHighest ? 1 : folder.places.count).enumerated() {
-      let opened = try open(place, OpenFile.folder)
-      for name in try opened.names() where seen.insert(name).inserted {
-        guard let status = try opened.status(of: name) else { continue }
-        if marks != nil, status.isWhiteout {
-          if onlyHighest { found.append((name, nil)) }
-          continue
-        }
-        found.append((name, try entry(name, status, folder, index)))
-      }
+    for place in places {
+      let found = try open(place, OpenFile.folder).names()
+      names += places.count == 1 ? found : found.filter { seen.insert($0).inserted }
     }
-    return found.sorted { $0.name.bytes.lexicographicallyPrecedes($1.name.bytes) }
+    names.sort { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+    return names
   }
 
-  /// One name of a folder; nil when it is not seen.
-  func entry(_ name: FilePath, in folder: Folder) throws -> Entry? {
-    for (index, place) in folder.places.enumerated() {
-      guard let status = try open(place, OpenFile.place).status(of: name) else { continue }
-      return marks != nil && status.isWhiteout ? nil : try entry(name, status, folder, index)
+  /// What is seen under each of these names of a folder; nil where nothing is.
+  func entries(_ names: ArraySlice<FilePath>, in folder: Folder, onlyHighest: Bool = false) throws -> [Entry?] {
+    let opened = try folder.places.prefix(onlyHighest ? 1 : folder.places.count).map { try open($0, OpenFile.place) }
+    return try names.map { name in
+      for (index, place) in opened.enumerated() {
+        guard let status = try place.status(of: name) else { continue }
+        return marks != nil && status.isWhiteout ? nil : try entry(name, status, folder, index)
+      }
+      return nil
     }
-    return nil
   }
 
   /// What `folder.places[index]` has under a name; a folder with what it is merged with.

@@ -23,36 +23,52 @@ struct SnapshotComparison {
 
   var oldRoot: LayerStack.Folder? { old?.root }
 
-  /// The names in two folders at the same path that may differ, sorted bytewise.
-  func pairs(_ folder: LayerStack.Folder?, _ below: LayerStack.Folder?) throws -> [Pair] {
-    if let folder, let below, let old, sharesLayers {
+  /// Tells of the names in two folders at the same path that may differ, sorted bytewise. Some at a time are looked
+  /// at, so that a folder of a million names takes little more memory than the names.
+  func forEachPair(
+    _ folder: LayerStack.Folder?, _ below: LayerStack.Folder?, _ body: (Pair) throws -> Void
+  ) throws {
+    var onlyHighest = false
+    if let folder, let below, sharesLayers {
       let rest = folder.places.dropFirst().map { LayerStack.Place(layer: $0.layer - 1, path: $0.path) }
-      if folder.places.first?.layer == 0, rest == below.places {
-        // Only what the snapshot's own folder has can differ.
-        return try new.names(folder, onlyHighest: true).map { name, entry in
-          Pair(name: name, new: entry, old: try old.entry(name, in: below))
-        }.filter { $0.new != nil || $0.old != nil }
+      // Only what the snapshot's own folder has can differ.
+      onlyHighest = folder.places.first?.layer == 0 && rest == below.places
+    }
+    var names = try folder.map { try new.names($0, onlyHighest: onlyHighest) } ?? []
+    if !onlyHighest, let old, let below {
+      names = SnapshotComparison.merged(names, try old.names(below))
+    }
+    for start in stride(from: 0, to: names.count, by: 256) {
+      let some = names[start..<min(start + 256, names.count)]
+      let nothing = [LayerStack.Entry?](repeating: nil, count: some.count)
+      let upper = try folder.map { try new.entries(some, in: $0, onlyHighest: onlyHighest) } ?? nothing
+      var lower = nothing
+      if let old, let below { lower = try old.entries(some, in: below) }
+      for (name, (new, old)) in zip(some, zip(upper, lower)) where new != nil || old != nil {
+        try body(Pair(name: name, new: new, old: old))
       }
     }
-    let upper = try folder.map { try new.names($0) } ?? []
-    let lower = try old.flatMap { old in try below.map { try old.names($0) } } ?? []
-    var pairs: [Pair] = []
+  }
+
+  /// Two sorted lists as one, each name once.
+  private static func merged(_ a: [FilePath], _ b: [FilePath]) -> [FilePath] {
+    if a.isEmpty { return b }
+    var merged: [FilePath] = []
+    merged.reserveCapacity(max(a.count, b.count))
     var (i, j) = (0, 0)
-    while i < upper.count || j < lower.count {
-      let isFirst =
-        j == lower.count || (i < upper.count && upper[i].name.bytes.lexicographicallyPrecedes(lower[j].name.bytes))
-      if isFirst {
-        pairs.append(Pair(name: upper[i].name, new: upper[i].entry))
-        i += 1
-      } else if i == upper.count || lower[j].name != upper[i].name {
-        pairs.append(Pair(name: lower[j].name, old: lower[j].entry))
-        j += 1
-      } else {
-        pairs.append(Pair(name: upper[i].name, new: upper[i].entry, old: lower[j].entry))
+    while i < a.count, j < b.count {
+      if a[i] == b[j] {
+        merged.append(a[i])
         (i, j) = (i + 1, j + 1)
+      } else if a[i].bytes.lexicographicallyPrecedes(b[j].bytes) {
+        merged.append(a[i])
+        i += 1
+      } else {
+        merged.append(b[j])
+        j += 1
       }
     }
-    return pairs
+    return merged + a[i...] + b[j...]
   }
 
   private func isSameInode(_ a: LayerStack.Entry, _ b: LayerStack.Entry) -> Bool {
@@ -115,16 +131,13 @@ struct SnapshotComparison {
   private func compare(
     _ folder: LayerStack.Folder, _ below: LayerStack.Folder?, _ path: String, _ found: inout [SnapshotChange]
   ) throws {
-    for pair in try pairs(folder, below) {
+    try forEachPair(folder, below) { pair in
       let here = "\(path)/\(pair.name)"
-      guard let entry = pair.new else {
-        found.append(SnapshotChange(kind: 2, path: here))
-        continue
-      }
+      guard let entry = pair.new else { return found.append(SnapshotChange(kind: 2, path: here)) }
       guard let old = pair.old else {
         found.append(SnapshotChange(kind: 1, path: here))
         if let inside = entry.folder { try compare(inside, nil, here, &found) }
-        continue
+        return
       }
       let count = found.count
       if let inside = entry.folder { try compare(inside, old.folder, here, &found) }

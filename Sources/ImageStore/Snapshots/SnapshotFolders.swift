@@ -10,6 +10,7 @@ struct SnapshotFolders: Sendable {
   /// Absolute; what mounts name.
   let path: String
   let folder: OpenFile
+  let marks: UnsyncedMarks
 
   init(_ root: String) throws(FileError) {
     path = root + "/snapshots"
@@ -18,6 +19,7 @@ struct SnapshotFolders: Sendable {
     where name.bytes.starts(with: Array("new-".utf8)) || name.bytes.starts(with: Array("rm-".utf8)) {
       try removeTree(name, in: folder)
     }
+    marks = try UnsyncedMarks(folder)
   }
 
   /// The tree of a snapshot, as a path for mounts.

@@ -7,8 +7,8 @@ final class TreeCopy {
   private let source: OpenFile
   private let target: OpenFile
   private let isRoot: Bool
-  /// By inode: the first copy of a file with several names.
-  private var linked: [UInt64: FilePath] = [:]
+  /// By inode: the first copy of a file with several names, and how many of those are to come.
+  private var linked: [UInt64: (path: FilePath, left: UInt64)] = [:]
   private var canClone = true
   private var canCopyRanges = true
 
@@ -22,28 +22,31 @@ final class TreeCopy {
     try attributes(of: source, try source.status(), on: target, "")
   }
 
+  /// Goes down when a folder's own names are done and its descriptors closed: depth costs none.
   private func folder(_ path: FilePath, _ check: () throws -> Void) throws {
     try check()
+    for (name, status) in try names(path) {
+      let path = path.appending(name)
+      try folder(path, check)
+      try attributes(
+        of: try source.open(path, OpenFile.folder | O_NOFOLLOW, .plain), status,
+        on: try target.open(path, OpenFile.folder | O_NOFOLLOW, .plain), path)
+    }
+  }
+
+  /// Copies what is in a folder, and makes the folders in it, which it returns.
+  private func names(_ path: FilePath) throws -> [(name: FilePath, status: stat)] {
     let from = try source.open(path, OpenFile.folder, .plain)
     let to = try target.open(path, OpenFile.folder, .plain)
+    var folders: [(name: FilePath, status: stat)] = []
     for name in try from.names() {
       guard let status = try from.status(of: name), status.kind != S_IFSOCK else { continue }
       let path = path.appending(name)
-      if !status.isFolder, status.st_nlink > 1 {
-        if let first = linked[UInt64(status.st_ino)] {
-          let result = first.withCString { first in name.withCString { linkat(target.fd, first, to.fd, $0, 0) } }
-          guard result == 0 else { throw FileError(errno, "link \(path)") }
-          continue
-        }
-        linked[UInt64(status.st_ino)] = path
-      }
+      if !status.isFolder, status.st_nlink > 1, try link(status, to, name, path) { continue }
       switch status.kind {
       case S_IFDIR:
         try to.makeFolder(name, mode: 0o700)
-        try folder(path, check)
-        try attributes(
-          of: try from.open(name, OpenFile.folder | O_NOFOLLOW, .plain), status,
-          on: try to.open(name, OpenFile.folder | O_NOFOLLOW, .plain), path)
+        folders.append((name, status))
       case S_IFREG:
         let original = try from.open(name, O_RDONLY | O_NOFOLLOW, .plain)
         let copy = try to.create(name, O_WRONLY | O_EXCL, mode: 0o600)
@@ -52,6 +55,20 @@ final class TreeCopy {
       default: try other(from, to, name, status, path)
       }
     }
+    return folders
+  }
+
+  /// Links to the copy of another name, when there is one.
+  private func link(_ status: stat, _ to: OpenFile, _ name: FilePath, _ path: FilePath) throws -> Bool {
+    let inode = UInt64(status.st_ino)
+    guard let (first, left) = linked[inode] else {
+      linked[inode] = (path, UInt64(status.st_nlink) - 1)
+      return false
+    }
+    linked[inode] = left > 1 ? (first, left - 1) : nil
+    let result = first.withCString { first in name.withCString { linkat(target.fd, first, to.fd, $0, 0) } }
+    guard result == 0 else { throw FileError(errno, "link \(path)") }
+    return true
   }
 
   private func attributes(of original: OpenFile, _ status: stat, on copy: OpenFile, _ path: FilePath) throws {

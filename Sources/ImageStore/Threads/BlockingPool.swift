@@ -13,8 +13,11 @@ public final class BlockingPool: Sendable {
   private let state = Monitor(State())
   private let limit: Int
 
-  /// For whoever has no pool of their own.
+  /// For short work, which waits for nothing but the disk.
   public static let shared = BlockingPool(threads: 8)
+  /// For the unpacking and writing of layers, which wait for work of `shared`: in one pool each would hold a thread that
+  /// another needs. So many at once keep two to four processors busy, in a few megabytes each.
+  static let pipelines = BlockingPool(threads: 4)
 
   public init(threads: Int) { limit = max(1, threads) }
 
