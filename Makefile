@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 SWIFT ?= swift
 
-.PHONY: run release runc test test-vm lint format bench bench-trace bench-runc setup clean
+.PHONY: run release runc test test-vm lint format bench bench-trace bench-runc bench-pull setup clean
 
 # A debug build: it takes a third of the time, and a person does not notice the difference.
 run: setup
@@ -46,6 +46,12 @@ bench-trace: release
 # Needs root. ROUNDS=N (100).
 bench-runc: runc
 	@.ci/bench-runc
+
+# Needs root, and drydockd with real mode. MB=N (300), ROUNDS=N (3).
+bench-pull:
+	@.ci/setup test
+	@$(SWIFT) build -c release --product drydockd -Xswiftc -gnone
+	@.ci/bench-pull
 
 # Installs the system libraries that are missing.
 setup:

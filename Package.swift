@@ -45,6 +45,8 @@ let package = Package(
       dependencies: ["JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Engine"]),
     // docker's verbs, flags and output over the Remote API seam.
     .target(name: "Client", dependencies: ["JSONTree", "Archive", "OCISpec", "Seams"]),
+    // docker's config.json and credential helpers, for clients of real daemons.
+    .target(name: "UserConfiguration", dependencies: ["JSONTree", "Seams", "Client"]),
     // Why texts, lessons, replay, diagrams, topology.
     .target(
       name: "Teaching",
@@ -127,6 +129,7 @@ let package = Package(
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(
       name: "ClientTests", dependencies: ["Client", "Archive", "JSONTree", "OCISpec", "Seams"], exclude: ["Fixtures"]),
+    .testTarget(name: "UserConfigurationTests", dependencies: ["UserConfiguration", "JSONTree", "Seams"]),
     .testTarget(name: "TeachingTests", dependencies: ["Teaching"]),
     .testTarget(name: "ShellTests", dependencies: ["Shell"]),
     .testTarget(
@@ -136,9 +139,12 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
+    // An engine that kills itself: for the tests of what a death leaves.
+    .executableTarget(name: "CrashingEngine", dependencies: ["RealMachine", "Seams"], path: "Tests/CrashingEngine"),
     .testTarget(
       name: "RealMachineTests",
       dependencies: [
+        "CrashingEngine",
         "RealMachine", "StateDatabase", "LinuxHost", "ImageStore", "Registry", "Engine", "Simulation", "Archive",
         "JSONTree", "OCISpec", "Handoff", "Seams", .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -10,22 +10,28 @@ public struct TarWriter: Sendable {
 
   /// Appends one member.
   public mutating func add(_ entry: ArchiveEntry) {
+    let content = entry.kind == .file ? entry.content : []
+    begin(entry, size: content.count)
+    bytes += content
+    bytes += TarHeaderWriter.padding(Int64(content.count))
+  }
+
+  /// Appends a member's header alone: its content of `size` bytes, and zeros up to the next multiple of 512, are for
+  /// the caller to write.
+  public mutating func begin(_ entry: ArchiveEntry, size: Int) {
     var path = entry.path
     if entry.kind == .directory { path += path.isEmpty ? "./" : "/" } else if path.isEmpty { path = "." }
     let isLink = entry.kind == .symlink || entry.kind == .hardLink
-    let content = entry.kind == .file ? entry.content : []
     var records: [(String, [UInt8])] = []
-    if entry.kind == .file, let size = entry.declaredSize {
-      records.append(("DRYDOCK.size", Array(String(size).utf8)))
+    if entry.kind == .file, let declared = entry.declaredSize {
+      records.append(("DRYDOCK.size", Array(String(declared).utf8)))
     }
     let header = TarEntry(
       name: Array(path.utf8), kind: entry.kind, mode: entry.mode & 0o7777, uid: entry.uid, gid: entry.gid,
-      size: Int64(content.count), stored: Int64(content.count), modified: TarTime(seconds: entry.modified),
+      size: Int64(size), stored: Int64(size), modified: TarTime(seconds: entry.modified),
       link: isLink ? Array(entry.linkTarget.utf8) : [], deviceMajor: entry.deviceMajor,
       deviceMinor: entry.deviceMinor, xattrs: entry.xattrs)
     bytes += TarHeaderWriter.header(header, .plain, records: records)
-    bytes += content
-    bytes += TarHeaderWriter.padding(Int64(content.count))
   }
 
   /// Ends the archive with two blocks of zeros; its bytes. The writer is empty afterwards.

@@ -57,7 +57,10 @@ public final class RealMachine: Sendable {
 
   /// Takes the data root and opens everything in it. Blocks for a moment: not for Swift's concurrency pool once
   /// requests are served. Throws `EngineError` that says what stands in the way.
-  public init(_ options: Options = .init()) throws {
+  public convenience init(_ options: Options = .init()) throws { try self.init(options) { $0 } }
+
+  /// `observe` stands between the core and its state: for tests that want to be there at every change.
+  package init(_ options: Options, observe: (any StateStore) -> any StateStore) throws {
     self.options = options
     let root = options.dataRoot
     let files = LinuxFiles()
@@ -68,6 +71,7 @@ public final class RealMachine: Sendable {
     }
     lock = try FolderLock(root)
     database = try StateDatabase(path: "\(root)/state.db")
+    let store = observe(database)
 
     let world = world
     let recorder = Recorder(clock: { world.now })
@@ -95,7 +99,7 @@ public final class RealMachine: Sendable {
       shims: TracedShimLauncher(
         later, exec: tap(.containerd, .shim, .exec), ttrpc: tap(.containerd, .shim, .ttrpc)),
       blobs: try DiskBlobStore("\(root)/content"), snapshots: snapshots.driver, files: files, fifos: later,
-      store: database, configuration: containerdConfiguration)
+      store: store, configuration: containerdConfiguration)
 
     var configuration = DaemonConfiguration()
     (configuration.dataRoot, configuration.execRoot) = (root, options.execRoot)
@@ -111,7 +115,7 @@ public final class RealMachine: Sendable {
       world: world, containerd: TracedContainerdAPI(containerd, tap: tap(.dockerd, .containerd, .inproc)),
       registry: registry(asked: .dockerd, distribution),
       runtime: TracedRuntimeCLI(later, tap: tap(.dockerd, .runc, .exec)), files: files, fifos: later, processes: later,
-      network: TracedNetworkHost(later, tap: tap(.dockerd, .kernel, .syscall)), store: database,
+      network: TracedNetworkHost(later, tap: tap(.dockerd, .kernel, .syscall)), store: store,
       configuration: configuration)
     let (images, volumes) = (ImageService(daemon: daemon), VolumeService(daemon: daemon))
     let (networks, containers) = (NetworkService(daemon: daemon), ContainerService(daemon: daemon))

@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// Which proxy stands between here and a host: `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` of the environment, in either
 /// case, as Go's net/http reads them.
 public struct Proxies: Sendable, Hashable {
@@ -72,5 +76,16 @@ extension Proxies.Server {
     let (name, port) = Proxies.split(String(rest))
     guard !name.isEmpty else { return nil }
     self.init(host: name, port: port ?? standard, user: user, password: password)
+  }
+}
+
+extension Proxies {
+  /// Those of this process's environment.
+  public static var ofProcess: Proxies {
+    var environment: [String: String] = [:]
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"] {
+      if let value = getenv(name) { environment[name] = String(cString: value) }
+    }
+    return Proxies(environment: environment)
   }
 }

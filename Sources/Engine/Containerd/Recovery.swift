@@ -13,7 +13,9 @@ extension Containerd {
         tenant.leases.limit(leftoverLifetime) { (try? tenant.containers.get($0)) != nil }
       }
     }
-    try await core.driver.removeAll(except: Set(all.flatMap { $0.snapshots.ids }))
+    // A loss of power can take folders that were not on the disk yet: they are unpacked anew when they are needed.
+    let lost = Set(try await core.driver.removeAll(except: Set(all.flatMap { $0.snapshots.ids })))
+    if !lost.isEmpty { for tenant in all { await tenant.snapshots.forget(lost) } }
     let known = Set(all.flatMap { $0.content.digests })
     try await core.blobs.removeAll(except: known)
     let now = core.world.unixTime

@@ -110,6 +110,20 @@ final class Snapshotter: Sendable {
   /// The numbers of all snapshots' folders.
   var ids: [Int] { state.withLock { state in state.snapshots.values.map(\.id) } }
 
+  /// Removes the snapshots whose folders are lost, and those on top of them, uppermost first.
+  func forget(_ lost: Set<Int>) async {
+    while true {
+      let keys = state.withLock { state in
+        state.snapshots.filter { key, snapshot in
+          state.children[key] == nil && (lost.contains(snapshot.id) || !lost.isDisjoint(with: snapshot.parents))
+        }.keys.sorted()
+      }
+      var isOver = true
+      for key in keys where (try? await remove(key)) != nil { isOver = false }
+      if isOver { return }
+    }
+  }
+
   /// Removes what an unpacking had begun when the process died: nobody knows how far it came.
   func removeHalfUnpacked() async throws {
     let keys = state.withLock { state in

@@ -90,14 +90,14 @@ public protocol SnapshotDriver: Sendable {
   func diff(_ id: Int, parents: [Int], mediaType: String, into writer: any BlobWriter) async throws -> AppliedLayer
   /// The same as a list, by path.
   func changes(_ id: Int, parents: [Int]) async throws -> [SnapshotChange]
-  /// Removes every snapshot but these: what is left when a process dies between a folder and its record.
-  /// For the core, before the first call.
-  func removeAll(except known: Set<Int>) async throws
+  /// Removes every snapshot but these: what is left when a process dies between a folder and its record. For the core,
+  /// before the first call. The answer are those of them that are not there (any more).
+  func removeAll(except known: Set<Int>) async throws -> [Int]
 }
 
 extension SnapshotDriver {
   /// Folders that die with their process leave nothing.
-  public func removeAll(except known: Set<Int>) async throws {}
+  public func removeAll(except known: Set<Int>) async throws -> [Int] { [] }
 }
 
 /// The uncompressed form of a layer.

@@ -11,7 +11,21 @@ extension ImageService {
     let upload = request.upload
     return try await MessageStream.answer(daemon.world) { [self] out in
       do {
-        try await load(await upload?.readAll() ?? [], platforms: platforms, to: out)
+        var head: [UInt8] = []
+        var isWhole = true
+        while let bytes = await upload?.read(1 << 18) {
+          head += bytes
+          // An archive that is compressed as a whole is unpacked in memory.
+          if head.count > smallArchive, !Gzip.isGzip(head) {
+            isWhole = false
+            break
+          }
+        }
+        if isWhole {
+          try await load(head, platforms: platforms, to: out)
+        } else if let upload {
+          try await load(ArchiveStream(head: head, upload), platforms: platforms, to: out)
+        }
       } catch {
         let message = (error as? EngineError)?.message ?? "\(error)"
         out.send(["errorDetail": ["message": .string(message)], "error": .string(message)])
@@ -21,28 +35,81 @@ extension ImageService {
 
   private func load(_ archive: [UInt8], platforms: [Platform], to out: MessageStream) async throws {
     let layout = try ImageArchive(archive)
+    try await store.leased { _ in try await keep(layout, platforms: platforms, to: out) }
+  }
+
+  /// A large archive: what is large in it goes straight into the content store, as it comes.
+  private func load(_ archive: ArchiveStream, platforms: [Platform], to out: MessageStream) async throws {
     try await store.leased { _ in
-      for (digest, content) in layout.blobs.sorted(by: { $0.key < $1.key }) {
-        try await store.write(
-          content, digest: digest, size: layout.sizes[digest], ref: "import-\(digest)", labels: layout.labels(digest))
-      }
-      var loaded: [ImageRecord] = []
-      for (name, target) in layout.images {
-        guard try await store.info(target.digest) != nil else {
-          throw EngineError(.notFound, "content digest \(target.digest): not found")
+      var archive = archive
+      var members = ImageArchive.Members()
+      var held: Int64 = 0
+      while let member = try await archive.next() {
+        switch member.kind {
+        case .symlink, .hardLink:
+          members.add(link: member.path, to: member.linkTarget, isSymbolic: member.kind == .symlink)
+        case .other: continue
+        case .file where member.size <= smallMember && held < Int64(smallArchive) * 4:
+          held += member.size
+          members.files[member.path] = try await archive.readAll()
+        case .file:
+          guard let first = try await archive.read(loadPiece) else { continue }
+          members.stored[member.path] = try await ingest(member, first: first, from: &archive)
         }
-        let record = ImageRecord(
-          name: name?.tagged.description ?? ImageStore.danglingName(target.digest), target: target)
-        if name != nil, let old = try await store.get(record.name), old.target.digest != target.digest {
-          try await keepDangling(old)
-          try await store.delete(old.name)
-        }
-        try await put(record)
-        loaded.append(record)
       }
-      if !platforms.isEmpty { try await checkPlatforms(loaded, platforms) }
-      for record in loaded { await finish(record, platforms: platforms, to: out) }
+      try await keep(try ImageArchive(members), platforms: platforms, to: out)
     }
+  }
+
+  /// Writes a member into the content store, under the digest that it is named after or its own.
+  private func ingest(
+    _ member: ArchiveStream.Member, first: [UInt8], from archive: inout ArchiveStream
+  ) async throws -> ImageArchive.Stored {
+    let parts = member.path.split(separator: "/")
+    let named = parts.count == 3 && parts[0] == "blobs" ? Digest("\(parts[1]):\(parts[2])") : nil
+    let isGzip = Gzip.isGzip(first)
+    if let named, try await store.info(named) != nil {
+      // The lease holds it from now on.
+      try await store.write([], digest: named, ref: "load-\(named)")
+      return .init(digest: named, size: member.size, isGzip: isGzip)
+    }
+    let ref = "load-\(daemon.world.hexID(16))"
+    do {
+      var offset: Int64 = 0
+      var piece: [UInt8]? = first
+      while let bytes = piece {
+        offset = try await store.append(bytes, at: offset, to: ref)
+        piece = try await archive.read(loadPiece)
+      }
+      let digest = try await store.commit(ref, at: offset, expected: named)
+      return .init(digest: digest, size: member.size, isGzip: isGzip)
+    } catch {
+      await store.abort(ref)
+      throw error
+    }
+  }
+
+  private func keep(_ layout: ImageArchive, platforms: [Platform], to out: MessageStream) async throws {
+    for (digest, content) in layout.blobs.sorted(by: { $0.key < $1.key }) {
+      try await store.write(
+        content, digest: digest, size: layout.sizes[digest], ref: "import-\(digest)", labels: layout.labels(digest))
+    }
+    var loaded: [ImageRecord] = []
+    for (name, target) in layout.images {
+      guard try await store.info(target.digest) != nil else {
+        throw EngineError(.notFound, "content digest \(target.digest): not found")
+      }
+      let record = ImageRecord(
+        name: name?.tagged.description ?? ImageStore.danglingName(target.digest), target: target)
+      if name != nil, let old = try await store.get(record.name), old.target.digest != target.digest {
+        try await keepDangling(old)
+        try await store.delete(old.name)
+      }
+      try await put(record)
+      loaded.append(record)
+    }
+    if !platforms.isEmpty { try await checkPlatforms(loaded, platforms) }
+    for record in loaded { await finish(record, platforms: platforms, to: out) }
   }
 
   private func put(_ record: ImageRecord) async throws {
@@ -102,6 +169,34 @@ extension ImageService {
 
 /// The images in an archive of `docker save`.
 struct ImageArchive {
+  /// A file that is in the content store already.
+  struct Stored: Sendable {
+    var digest: Digest
+    var size: Int64
+    var isGzip: Bool
+  }
+
+  /// The files of an archive by path.
+  struct Members: Sendable {
+    var files: [String: [UInt8]] = [:]
+    var stored: [String: Stored] = [:]
+    /// What the path of a link leads to: old archives link to layers that images share.
+    private(set) var links: [String: String] = [:]
+
+    mutating func add(link path: String, to target: String, isSymbolic: Bool) {
+      links[path] = isSymbolic ? ImageArchive.resolve(target, from: path) : target
+    }
+
+    fileprivate mutating func follow() {
+      for (path, target) in links {
+        if let content = files[target] { files[path] = content }
+        if let content = stored[target] { stored[path] = content }
+      }
+    }
+  }
+
+  /// In the content store already.
+  private var known: Set<Digest> = []
   /// Verified against their digests.
   private(set) var blobs: [Digest: [UInt8]] = [:]
   /// Names and what they point at; a nil name for images that were saved by id.
@@ -112,30 +207,36 @@ struct ImageArchive {
 
   /// Throws `EngineError` when it is neither of the known formats.
   init(_ archive: [UInt8]) throws {
-    var files: [String: [UInt8]] = [:]
-    var links: [String: String] = [:]
+    var members = Members()
     do throws(ArchiveError) {
       var reader = TarReader(Gzip.isGzip(archive) ? try Gzip.decompress(archive) : archive)
       while let entry = try reader.next() {
         switch entry.kind {
-        case .file: files[entry.path] = entry.content
-        // Old archives link to layers that images share.
-        case .symlink: links[entry.path] = Self.resolve(entry.linkTarget, from: entry.path)
-        case .hardLink: links[entry.path] = entry.linkTarget
+        case .file: members.files[entry.path] = entry.content
+        case .symlink: members.add(link: entry.path, to: entry.linkTarget, isSymbolic: true)
+        case .hardLink: members.add(link: entry.path, to: entry.linkTarget, isSymbolic: false)
         default: break
         }
       }
     } catch { throw EngineError(.unknown, error.description) }
-    for (path, target) in links { if let content = files[target] { files[path] = content } }
+    try self.init(members)
+  }
 
-    if let index = files["index.json"], files["oci-layout"] != nil {
-      try read(layout: index, files)
-    } else if let manifest = files["manifest.json"] {
-      try read(docker: manifest, files)
+  /// The same of files that were sorted already.
+  init(_ given: Members) throws {
+    var members = given
+    members.follow()
+    known = Set(members.stored.values.map(\.digest))
+    if let index = members.files["index.json"], members.files["oci-layout"] != nil {
+      try read(layout: index, members.files)
+    } else if let manifest = members.files["manifest.json"] {
+      try read(docker: manifest, members)
     } else {
       throw EngineError(.unknown, "unrecognized image format")
     }
   }
+
+  private static let plainLayer = "application/vnd.docker.image.rootfs.diff.tar"
 
   /// What garbage collection has to know of a blob: the blobs that it refers to.
   func labels(_ digest: Digest) -> [String: String] { references[digest] ?? [:] }
@@ -165,7 +266,7 @@ struct ImageArchive {
         annotations["io.containerd.image.name"] ?? annotations["org.opencontainers.image.ref.name"] ?? ""
       var target = descriptor
       target.annotations = nil
-      guard blobs[target.digest] != nil else {
+      guard blobs[target.digest] != nil || known.contains(target.digest) else {
         throw EngineError(.notFound, "content digest \(target.digest): not found")
       }
       // A bare tag is no name.
@@ -204,7 +305,8 @@ struct ImageArchive {
   }
 
   /// Docker's own format: configs and layers under paths of their own; the manifests are made here.
-  private mutating func read(docker manifest: [UInt8], _ files: [String: [UInt8]]) throws {
+  private mutating func read(docker manifest: [UInt8], _ members: Members) throws {
+    let files = members.files
     guard let entries = (try? JSON(parsing: manifest))?.array else {
       throw EngineError(.unknown, "untar manifest: invalid manifest.json")
     }
@@ -217,12 +319,19 @@ struct ImageArchive {
       blobs[configDigest] = config
       var layers: [Descriptor] = []
       for path in entry["Layers"]?.strings ?? [] {
+        if let stored = members.stored[path] {
+          layers.append(
+            Descriptor(
+              mediaType: stored.isGzip ? MediaType.dockerLayer : Self.plainLayer, digest: stored.digest,
+              size: stored.size))
+          continue
+        }
         guard let layer = files[path] else { throw EngineError(.unknown, "layer \"\(path)\" not found") }
         let digest = Digest(sha256: layer)
         blobs[digest] = layer
         layers.append(
           Descriptor(
-            mediaType: Gzip.isGzip(layer) ? MediaType.dockerLayer : "application/vnd.docker.image.rootfs.diff.tar",
+            mediaType: Gzip.isGzip(layer) ? MediaType.dockerLayer : Self.plainLayer,
             digest: digest, size: Int64(layer.count)))
       }
       let document = ImageManifest(
@@ -254,3 +363,10 @@ struct ImageArchive {
     blobs[digest] = content
   }
 }
+
+/// An archive of at most so many bytes is read into memory whole.
+private let smallArchive = 8 << 20
+/// So is a member of a larger one: documents are that small.
+private let smallMember: Int64 = 1 << 20
+/// Bytes that go into the content store at once.
+private let loadPiece = 1 << 20

@@ -83,6 +83,7 @@ extension ImageService {
         old?.target.digest == digest
           ? "Status: Image is up to date for \(reference.familiar)"
           : "Status: Downloaded newer image for \(reference.familiar)")
+      progress.warnOfLimit()
     }
   }
 

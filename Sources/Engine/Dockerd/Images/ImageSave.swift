@@ -12,9 +12,17 @@ extension ImageService {
       request.parameters["name"].map { [$0] } ?? request.query.filter { $0.name == "names" }.map(\.value)
     return try await MessageStream.answer(daemon.world, contentType: "application/x-tar") { [self] out in
       try await store.leased { lease in
-        out.sendBytes(try await export(names, platforms: platforms, lease: lease))
+        let files = try await export(names, platforms: platforms, lease: lease)
+        try await write(files, to: out)
       }
     }
+  }
+
+  /// What a file of the archive holds.
+  private enum FileContent {
+    case bytes([UInt8])
+    /// A large blob, read when its turn comes.
+    case blob(Digest, size: Int64)
   }
 
   private struct Export {
@@ -24,7 +32,9 @@ extension ImageService {
     var reference: ImageReference?
   }
 
-  private func export(_ names: [String], platforms: [Platform], lease: String) async throws -> [UInt8] {
+  private func export(_ names: [String], platforms: [Platform], lease: String) async throws
+    -> [String: FileContent]
+  {
     var exports: [Export] = []
     for name in names { exports += try await find(name, platforms: platforms) }
     for export in exports {
@@ -32,7 +42,7 @@ extension ImageService {
       await logEvent("save", id: export.target.digest.description, name: export.target.digest.description)
     }
 
-    var files: [String: [UInt8]] = ["oci-layout": Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8)]
+    var files: [String: FileContent] = ["oci-layout": .bytes(Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))]
     var index: [JSON] = []
     var docker: [(config: String, layers: [String], tags: [String])] = []
     for export in exports {
@@ -55,11 +65,11 @@ extension ImageService {
         docker.append(manifest)
       }
     }
-    files["index.json"] = bytes([
+    files["index.json"] = document([
       "schemaVersion": 2, "mediaType": .string(MediaType.ociIndex), "manifests": .array(index),
     ])
     if !docker.isEmpty {
-      files["manifest.json"] = bytes(
+      files["manifest.json"] = document(
         .array(
           docker.map {
             [
@@ -69,14 +79,38 @@ extension ImageService {
           }))
     }
 
-    var entries = [
-      ArchiveEntry(path: "blobs", kind: .directory, mode: 0o755),
-      ArchiveEntry(path: "blobs/sha256", kind: .directory, mode: 0o755),
-    ]
-    entries += files.sorted { $0.key < $1.key }.map { path, content in
-      ArchiveEntry(path: path, mode: path.hasSuffix(".json") ? 0o644 : 0o444, content: content)
+    return files
+  }
+
+  /// Writes the archive at the client's pace; nothing larger than a piece is held.
+  private func write(_ files: [String: FileContent], to out: MessageStream) async throws {
+    var archive = TarWriter()
+    archive.add(ArchiveEntry(path: "blobs", kind: .directory, mode: 0o755))
+    archive.add(ArchiveEntry(path: "blobs/sha256", kind: .directory, mode: 0o755))
+    for (path, content) in files.sorted(by: { $0.key < $1.key }) {
+      var entry = ArchiveEntry(path: path, mode: path.hasSuffix(".json") ? 0o644 : 0o444)
+      switch content {
+      case .bytes(let bytes):
+        entry.content = bytes
+        archive.add(entry)
+        if archive.count > savePiece { try await out.write(archive.take()) }
+      case .blob(let digest, let size):
+        archive.begin(entry, size: Int(size))
+        try await out.write(archive.take())
+        var offset: Int64 = 0
+        while offset < size {
+          let piece = try await store.read(digest, offset: offset, count: min(Int64(savePiece), size - offset))
+          guard !piece.isEmpty else {
+            throw EngineError(.unknown, "content \(digest): unexpected EOF at \(offset) of \(size) bytes")
+          }
+          offset += Int64(piece.count)
+          try await out.write(piece)
+        }
+        let padding = Int((512 - size % 512) % 512)
+        if padding > 0 { try await out.write([UInt8](repeating: 0, count: padding)) }
+      }
     }
-    return TarWriter.archive(entries)
+    try await out.write(archive.finish())
   }
 
   /// What a name stands for: an image, or without tag all those of the repository.
@@ -111,12 +145,16 @@ extension ImageService {
     }
   }
 
-  private func addContent(of target: Descriptor, platforms: [Platform], to files: inout [String: [UInt8]]) async throws
+  private func addContent(of target: Descriptor, platforms: [Platform], to files: inout [String: FileContent])
+    async throws
   {
-    guard try await store.info(target.digest) != nil else { return }
+    guard let info = try await store.info(target.digest) else { return }
     let path = "blobs/\(target.digest.algorithm)/\(target.digest.encoded)"
     guard files[path] == nil else { return }
-    files[path] = try await store.read(target.digest)
+    let head = try await store.read(target.digest, offset: 0, count: min(info.size, Int64(savePiece)))
+    // A model of trace mode has fewer bytes than its size says: it is all here.
+    files[path] =
+      head.count == savePiece && info.size > Int64(savePiece) ? .blob(target.digest, size: info.size) : .bytes(head)
     for child in try await store.children(target) {
       if let own = child.platform, platforms.count > 1, !platforms.contains(where: { ImageStore.isStrictly(own, $0) }) {
         continue
@@ -142,9 +180,12 @@ extension ImageService {
     )
   }
 
-  private func bytes(_ json: JSON) -> [UInt8] {
+  private func document(_ json: JSON) -> FileContent {
     var writer = JSONWriter()
     writer.write(json)
-    return writer.bytes
+    return .bytes(writer.bytes)
   }
 }
+
+/// Bytes that are read and written at once.
+private let savePiece = 1 << 20

@@ -108,6 +108,32 @@ struct ImageStore: Sendable {
     } catch let error as EngineError where error.code == .alreadyExists {}
   }
 
+  /// Adds to an ingest; where it ends now.
+  func append(_ bytes: [UInt8], at offset: Int64, to ref: String) async throws -> Int64 {
+    try await call(Content.Write(ref: ref, offset: offset, data: Blob(bytes))).offset
+  }
+
+  /// Ends an ingest; its digest. A blob that is there already stays as it is.
+  func commit(_ ref: String, at offset: Int64, expected: Digest?, labels: [String: String] = [:]) async throws -> Digest
+  {
+    do {
+      let answer = try await call(
+        Content.Write(
+          ref: ref, offset: offset, data: Blob([]), total: offset, expected: expected, commit: true, labels: labels))
+      guard let digest = answer.digest else { throw EngineError(.unknown, "content ref \(ref): not committed") }
+      return digest
+    } catch let error as EngineError where error.code == .alreadyExists {
+      // `content sha256:…: already exists`.
+      let words = error.message.split(whereSeparator: { $0 == " " }).map { $0.hasSuffix(":") ? $0.dropLast() : $0 }
+      guard let digest = expected ?? words.lazy.compactMap({ Digest(String($0)) }).first else { throw error }
+      await abort(ref)
+      return digest
+    }
+  }
+
+  /// Gives an ingest up.
+  func abort(_ ref: String) async { _ = try? await call(Content.Abort(ref: ref)) }
+
   /// Adds labels to a blob.
   func label(_ info: ContentInfo, _ labels: [String: String]) async throws {
     var info = info

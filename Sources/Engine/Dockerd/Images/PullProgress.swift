@@ -13,6 +13,8 @@ final class PullProgress: Sendable {
     var last: [Digest: String] = [:]
     /// What is to be said of layers when one of them comes; nil from then on.
     var pending: [(digest: Digest, event: String)]? = []
+    /// What the registry lets through still, of how much.
+    var pullsLeft: (count: Int64, limit: Int64)?
   }
   private let state = Mutex(State())
   private let reference: ImageReference
@@ -22,6 +24,7 @@ final class PullProgress: Sendable {
 
   /// One step, as it happens.
   func handle(_ step: Transfer.Progress) {
+    if step.event == "rate limit" { state.withLock { $0.pullsLeft = (step.offset, step.total) } }
     guard let descriptor = step.descriptor else { return }
     sayFrom()
     guard MediaType.isLayer(descriptor.mediaType) else { return }
@@ -46,6 +49,14 @@ final class PullProgress: Sendable {
 
   /// The transfer has ended well.
   func finish() { sayFrom() }
+
+  /// Warns when at most a tenth of the pulls that the registry grants are left.
+  func warnOfLimit() {
+    guard let left = state.withLock({ $0.pullsLeft }), left.count <= left.limit / 10 else { return }
+    out.status(
+      "Warning: \(left.count) of \(left.limit) pulls are left at \(reference.domain). Sign in, or wait, to get more: "
+        + "https://www.docker.com/increase-rate-limit")
+  }
 
   private func say(_ digest: Digest, _ event: String, offset: Int64 = 0, total: Int64 = 0) {
     let id = truncatedID(digest.description)

@@ -13,7 +13,8 @@ final class MessageStream: Sendable {
     var waiter: CheckedContinuation<EngineError?, Never>?
     var work: Task<Void, Never>?
   }
-  private let channel = ByteChannel(capacity: .max)
+  /// `send` never waits; `write` does, while more than this is unread.
+  private let channel = ByteChannel(capacity: 1 << 20)
   private let state = Mutex(State())
 
   /// Runs `body` on its own; the answer comes as soon as it has sent something or has ended.
@@ -68,6 +69,17 @@ final class MessageStream: Sendable {
     waiter?.resume(returning: nil)
     // The client has gone: nobody wants the rest.
     work?.cancel()
+  }
+
+  /// Sends bytes as they are, waiting until the client has read what came before. Throws when it has gone.
+  func write(_ bytes: [UInt8]) async throws {
+    let waiter = state.withLock { state in
+      state.hasSent = true
+      defer { state.waiter = nil }
+      return state.waiter
+    }
+    waiter?.resume(returning: nil)
+    guard await channel.write(bytes) else { throw CancellationError() }
   }
 
   /// `{"status":…}`, of something (`id`) when it is a layer's or a tag's.

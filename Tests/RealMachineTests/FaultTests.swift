@@ -1,0 +1,340 @@
+import Engine
+import Foundation
+import JSONTree
+import OCISpec
+import Seams
+import Synchronization
+import Testing
+
+@testable import RealMachine
+
+/// Registries that do wrong, and what of it a user sees. After each, nothing is left of the image, and an honest
+/// registry can be pulled from at once.
+@Suite("Pulling from registries that do wrong")
+struct FaultTests {
+  /// One image of one layer and one of another.
+  private static func image(_ size: Int = 40_000) -> (images: TestImages, target: Descriptor, layer: Digest) {
+    var images = TestImages()
+    let before = Set(images.content.keys)
+    let target = images.image([TestImages.layer("a", size: size)])
+    let manifest = try? JSON(parsing: images.content[target.digest] ?? [])
+    let layer = manifest?["layers"]?[0]?["digest"]?.string.flatMap(Digest.init) ?? target.digest
+    precondition(before.isEmpty)
+    return (images, target, layer)
+  }
+
+  /// Pulls `app:1` with `twist`; then the refusal, what the registry was asked, and that nothing is left.
+  private func refused(
+    _ twist: @escaping @Sendable (FaultyRegistry.Request, inout FaultyRegistry.Answer) -> Void,
+    _ check: (String, [FaultyRegistry.Request]) throws -> Void
+  ) async throws {
+    let (images, target, _) = Self.image()
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(images, tags: ["1": target], twist: twist) { registry in
+        let answer = try await engine.pull("\(registry.host)/app:1")
+        let error = try #require(answer.error, "\(answer.text)")
+        try check(error, registry.requests)
+      }
+      #expect(try await engine.get("/images/json").json == [])
+      #expect(engine.snapshots.isEmpty)
+      #expect(engine.blobs.isEmpty)
+      try await FaultyRegistry.with(images, tags: ["1": target]) { registry in
+        let answer = try await engine.pull("\(registry.host)/app:1")
+        #expect(answer.error == nil)
+        #expect(engine.blobs.count == 3)
+        #expect(engine.ingests.isEmpty)
+      }
+    }
+  }
+
+  @Test("a layer whose bytes are others than its digest says")
+  func wrongDigest() async throws {
+    try await refused { request, answer in
+      if request.isBlob, answer.body.count > 20_000 { answer.body[20_000] ^= 1 }
+    } _: { error, _ in
+      #expect(error.contains("unexpected commit digest sha256:"))
+    }
+  }
+
+  @Test("a layer that declares another size than its descriptor")
+  func wrongSize() async throws {
+    try await refused { request, answer in
+      if request.isBlob, answer.body.count > 20_000 { answer.body.append(0) }
+    } _: { error, _ in
+      #expect(error.contains("unexpected commit size"))
+    }
+  }
+
+  @Test("a manifest whose bytes are others than its digest says")
+  func wrongManifest() async throws {
+    try await refused { request, answer in
+      if request.isManifest { answer.body[answer.body.count - 1] = UInt8(ascii: " ") }
+    } _: { error, _ in
+      #expect(error.contains("unexpected commit digest"))
+    }
+  }
+
+  @Test("a connection cut in mid-layer goes on from there, by a Range request")
+  func cut() async throws {
+    let (images, target, layer) = Self.image(200_000)
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(
+        images, tags: ["1": target],
+        twist: { request, answer in
+          if request.uri.hasSuffix(layer.description), request.before < 2 { answer.cut = answer.body.count / 2 }
+        }
+      ) { registry in
+        let answer = try await engine.pull("\(registry.host)/app:1")
+        #expect(answer.error == nil)
+        #expect(answer.text.contains("Retrying in"))
+        let ranges = registry.requests.filter { $0.uri.hasSuffix(layer.description) }
+          .map { $0.headers.first(name: "Range") ?? "" }
+        #expect(ranges.count == 3)
+        #expect(ranges.dropFirst().allSatisfy { $0.hasPrefix("bytes=") && $0 != "bytes=0-" })
+        #expect(engine.blobs.count == 3)
+      }
+    }
+  }
+
+  @Test("a registry that refuses every token is not asked for ever")
+  func unauthorizedLoop() async throws {
+    try await refused { request, answer in
+      if request.uri.hasPrefix("/token") {
+        answer = .init(body: Array(#"{"token":"useless"}"#.utf8))
+      } else {
+        let host = request.headers.first(name: "Host") ?? ""
+        answer = .init(
+          status: 401,
+          headers: [("WWW-Authenticate", "Bearer realm=\"http://\(host)/token\",service=\"s\"")])
+      }
+    } _: { error, requests in
+      #expect(error.contains("pull access denied for"))
+      #expect(error.contains("may require 'docker login'"))
+      #expect(requests.count < 10)
+    }
+  }
+
+  @Test("a refusal is told in Docker's words", arguments: [(403, "pull access denied for"), (404, "not found")])
+  func denied(status: Int, words: String) async throws {
+    try await refused { request, answer in
+      if request.uri.hasPrefix("/v2/app") { answer = .init(status: status) }
+    } _: { error, requests in
+      #expect(error.contains(words))
+      #expect(requests.count < 4)
+    }
+  }
+
+  @Test("429 is explained, after as much patience as Retry-After asks for")
+  func tooMany() async throws {
+    let body = Array(
+      #"{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}"#.utf8)
+    try await refused { request, answer in
+      if request.isManifest { answer = .init(status: 429, headers: [("Retry-After", "3600")], body: body) }
+    } _: { error, requests in
+      #expect(error.contains("toomanyrequests"))
+      // An hour is for the user to wait.
+      #expect(requests.count <= 2)
+    }
+  }
+
+  @Test("a server error that passes is not seen; one that stays is told")
+  func serverErrors() async throws {
+    let (images, target, _) = Self.image()
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(
+        images, tags: ["1": target],
+        twist: { request, answer in if request.before == 0 { answer = .init(status: 503) } }
+      ) { registry in
+        let pulled = try await engine.pull("\(registry.host)/app:1")
+        #expect(pulled.error == nil)
+      }
+    }
+    try await refused { request, answer in
+      if request.isManifest { answer = .init(status: 500, headers: [("Retry-After", "0")]) }
+    } _: { error, _ in
+      #expect(error.contains("received unexpected HTTP status: 500 Internal Server Error"))
+    }
+  }
+
+  @Test("a redirect to elsewhere gets no credentials, and the layer comes from there")
+  func redirect() async throws {
+    let (images, target, layer) = Self.image()
+    let elsewhere = Mutex("")
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(images, tags: [:]) { storage in
+        elsewhere.withLock { $0 = storage.host }
+        try await FaultyRegistry.with(
+          images, tags: ["1": target],
+          twist: { request, answer in
+            guard request.headers.first(name: "Authorization") == "Basic bWU6czNjcmV0" else {
+              answer = .init(status: 401, headers: [("WWW-Authenticate", "Basic realm=\"r\"")])
+              return
+            }
+            if request.uri.hasSuffix(layer.description) {
+              answer = .init(
+                status: 307, headers: [("Location", "http://\(elsewhere.withLock { $0 })/v2/x/blobs/\(layer)")])
+            }
+          }
+        ) { registry in
+          let answer = try await engine.pull(
+            "\(registry.host)/app:1", auth: ["username": "me", "password": "s3cret"])
+          #expect(answer.error == nil)
+          #expect(storage.requests.count == 1)
+          #expect(storage.requests.allSatisfy { $0.headers.first(name: "Authorization") == nil })
+          let trace = engine.keeper.records.map { record -> String in
+            var writer = JSONWriter()
+            record.write(line: &writer)
+            return String(decoding: writer.bytes, as: UTF8.self)
+          }.joined()
+          #expect(!trace.contains("bWU6czNjcmV0"))
+          #expect(!trace.contains("s3cret"))
+        }
+      }
+    }
+  }
+
+  @Test("a manifest list that points at itself, or goes down without end")
+  func circle() async throws {
+    // No honest list can hold its own digest: the registry lies about what is under it.
+    let own = Digest(sha256: Array("own".utf8))
+    let text =
+      "{\"schemaVersion\":2,\"mediaType\":\"\(MediaType.ociIndex)\",\"manifests\":[{\"mediaType\":\"\(MediaType.ociIndex)\",\"digest\":\"\(own)\",\"size\":10}]}"
+    try await refused { request, answer in
+      if request.isManifest {
+        answer = .init(
+          headers: [("Docker-Content-Digest", own.description), ("Content-Type", MediaType.ociIndex)],
+          body: Array(text.utf8))
+      }
+    } _: { error, requests in
+      #expect(error.contains("unexpected commit"))
+      #expect(requests.count < 10)
+    }
+    var images = TestImages()
+    var target = images.image([TestImages.layer("a")])
+    for _ in 0..<12 {
+      target.platform = nil
+      target = images.index([target])
+    }
+    let deep = target
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(images, tags: ["1": deep]) { registry in
+        let pulled = try await engine.pull("\(registry.host)/app:1")
+        #expect(pulled.error?.contains("nested too deep") == true)
+      }
+      #expect(engine.blobs.isEmpty)
+    }
+  }
+
+  @Test("10,000 layers are refused before one of them is fetched")
+  func manyLayers() async throws {
+    var images = TestImages()
+    let config = images.add(Array("{}".utf8), MediaType.ociConfig)
+    let layer = TestImages.words(
+      Descriptor(mediaType: MediaType.ociLayerGzip, digest: Digest(sha256: [1]), size: 100))
+    let layers = Array(repeating: layer, count: 10_000).joined(separator: ",")
+    let target = images.add(
+      Array(
+        "{\"schemaVersion\":2,\"mediaType\":\"\(MediaType.ociManifest)\",\"config\":\(TestImages.words(config)),\"layers\":[\(layers)]}"
+          .utf8), MediaType.ociManifest)
+    let served = images
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(served, tags: ["1": target]) { registry in
+        let answer = try await engine.pull("\(registry.host)/app:1")
+        #expect(answer.error?.contains("max depth exceeded") == true, "\(answer.text)")
+        #expect(!registry.requests.contains { $0.isBlob })
+      }
+      #expect(engine.blobs.isEmpty)
+    }
+  }
+
+  @Test("documents that are not what they say", arguments: ["no JSON", "index as manifest", "manifest as index"])
+  func lies(kind: String) async throws {
+    var images = TestImages()
+    var target: Descriptor
+    switch kind {
+    case "no JSON":
+      let config = images.add(Array("this is no JSON".utf8), MediaType.ociConfig)
+      target = images.add(
+        Array(
+          "{\"schemaVersion\":2,\"mediaType\":\"\(MediaType.ociManifest)\",\"config\":\(TestImages.words(config)),\"layers\":[]}"
+            .utf8), MediaType.ociManifest)
+    case "index as manifest":
+      let honest = images.image([TestImages.layer("a")])
+      target = images.index([honest])
+      target.mediaType = MediaType.ociManifest
+    default:
+      target = images.image([TestImages.layer("a")])
+      target.mediaType = MediaType.ociIndex
+    }
+    let (served, told) = (images, target)
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(
+        served, tags: ["1": told],
+        twist: { request, answer in
+          guard request.isManifest else { return }
+          answer.headers.removeAll { $0.0 == "Content-Type" }
+          answer.headers.append(("Content-Type", told.mediaType))
+        }
+      ) { registry in
+        let answer = try await engine.pull("\(registry.host)/app:1")
+        let error = try #require(answer.error)
+        #expect(error.contains(kind == "no JSON" ? "failed to unmarshal config" : "media-type: expected"), "\(error)")
+      }
+      #expect(engine.blobs.isEmpty)
+      #expect(try await engine.get("/images/json").json == [])
+    }
+  }
+
+  @Test("what is no image is called by its name")
+  func artifact() async throws {
+    var images = TestImages()
+    let config = images.add(Array("{}".utf8), "application/vnd.cncf.helm.config.v1+json")
+    let target = images.add(
+      Array(
+        "{\"schemaVersion\":2,\"mediaType\":\"\(MediaType.ociManifest)\",\"config\":\(TestImages.words(config)),\"layers\":[]}"
+          .utf8), MediaType.ociManifest)
+    let served = images
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(served, tags: ["1": target]) { registry in
+        let answer = try await engine.pull("\(registry.host)/chart:1")
+        #expect(answer.error?.contains("is an artifact of that type, not a container image") == true)
+        #expect(answer.error?.contains("application/vnd.cncf.helm.config.v1+json") == true)
+      }
+    }
+  }
+
+  @Test("when few pulls are left, the user is told")
+  func rateLimit() async throws {
+    let (images, target, _) = Self.image()
+    for (left, isTold) in [(76, false), (5, true)] {
+      try await MachineFixture.with { engine in
+        try await FaultyRegistry.with(
+          images, tags: ["1": target],
+          twist: { request, answer in
+            guard request.isManifest else { return }
+            answer.headers += [("RateLimit-Limit", "100;w=21600"), ("RateLimit-Remaining", "\(left);w=21600")]
+          }
+        ) { registry in
+          let answer = try await engine.pull("\(registry.host)/app:1")
+          #expect(answer.text.contains("5 of 100 pulls are left") == isTold, "\(answer.text)")
+        }
+      }
+    }
+  }
+
+  @Test("two pulls at once share what they have in common")
+  func together() async throws {
+    let (images, target, layer) = Self.image(300_000)
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(images, tags: ["1": target, "2": target]) { registry in
+        async let first = engine.pull("\(registry.host)/app:1")
+        async let second = engine.pull("\(registry.host)/app:2")
+        let answers = try await [first, second]
+        #expect(answers.allSatisfy { $0.error == nil }, "\(answers.map(\.text))")
+        #expect(registry.requests.count { $0.uri.hasSuffix(layer.description) } == 1)
+        #expect(engine.snapshots.count == 1)
+        #expect(try await engine.get("/images/json").json[0]?["RepoTags"]?.strings?.count == 2)
+      }
+    }
+  }
+}
