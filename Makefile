@@ -1,10 +1,10 @@
 # make run    the REPL          make test   every test
-# make lint   swift-format      make bench  speed, release build (bench-trace, bench-runc: one of its parts)
+# make lint   swift-format      make bench  speed, release build (bench-trace, bench-runc, bench-layers: its parts)
 # make test-vm   the runtime on a pure cgroup-v2 host: a virtual machine that boots here
 SHELL := /bin/bash
 SWIFT ?= swift
 
-.PHONY: run release runc test test-vm lint format bench bench-trace bench-runc bench-pull setup clean
+.PHONY: run release runc test test-vm lint format bench bench-trace bench-runc bench-layers bench-pull setup clean
 
 # A debug build: it takes a third of the time, and a person does not notice the difference.
 run: setup
@@ -38,7 +38,7 @@ lint:
 format:
 	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
 
-bench: bench-trace bench-runc
+bench: bench-trace bench-runc bench-layers
 
 bench-trace: release
 	@.ci/bench
@@ -46,6 +46,12 @@ bench-trace: release
 # Needs root. ROUNDS=N (100).
 bench-runc: runc
 	@.ci/bench-runc
+
+# Unpacking, beside the floor and other unpackers. Needs root. MB=N (300), ROUNDS=N (3).
+bench-layers:
+	@.ci/setup test
+	@$(SWIFT) build -c release --product layer-tool
+	@.ci/bench-layers
 
 # Needs root, and drydockd with real mode. MB=N (300), ROUNDS=N (3).
 bench-pull:
