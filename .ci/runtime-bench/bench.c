@@ -28,7 +28,7 @@ static const char *const titles[parts] = {
   "run true (runc spec)", "run true (docker's config)", "create + start + delete", "  create", "  start", "  delete", "exec true",
 };
 struct answer { double ms[parts], cpu[parts]; long rss; int failed; };
-struct runtime { const char *name, *path; char root[256]; int isFloor, to, from; double ms[parts][mostRounds], cpu[parts][mostRounds]; int count[parts]; long rss; int failed; int crowdFailed; double crowdMs; };
+struct runtime { const char *name, *path; char root[256]; int isFloor, all, to, from; double ms[parts][mostRounds], cpu[parts][mostRounds]; int count[parts]; long rss; int failed; int crowdFailed; double crowdMs; };
 static struct runtime runtimes[most];
 static int runtimesCount;
 static const char *work;
@@ -72,21 +72,31 @@ static void one_life(const struct runtime *r, const char *id, struct answer *a) 
   bundle(b, sizeof b, "spec");
   snprintf(pidFile, sizeof pidFile, "%s/%s.pid", r->root, id);
   char *path = (char *)r->path, *root = (char *)r->root, *name = (char *)id;
-  a->ms[lifeCreate] = SPAWN(a, lifeCreate, path, "--root", root, "create", "--bundle", b, "--pid-file", pidFile, name);
-  a->ms[lifeStart] = SPAWN(a, lifeStart, path, "--root", root, "start", name);
+  char fifo[300];
+  snprintf(fifo, sizeof fifo, "%s/%s.fifo", r->root, id);
+  if (r->isFloor) {
+    bundle(b, sizeof b, "rootfs");
+    a->ms[lifeCreate] = r->all ? SPAWN(a, lifeCreate, path, "--all-mounts", "create", fifo, pidFile, b, "/bin/true")
+                               : SPAWN(a, lifeCreate, path, "create", fifo, pidFile, b, "/bin/true");
+    a->ms[lifeStart] = SPAWN(a, lifeStart, path, "start", fifo);
+  } else {
+    a->ms[lifeCreate] = SPAWN(a, lifeCreate, path, "--root", root, "create", "--bundle", b, "--pid-file", pidFile, name);
+    a->ms[lifeStart] = SPAWN(a, lifeStart, path, "--root", root, "start", name);
+  }
   FILE *f = fopen(pidFile, "r");
   int pid = 0;
   if (!f || fscanf(f, "%d", &pid) != 1) a->failed++;
   if (f) fclose(f);
-  unlink(pidFile);
+  if (!r->isFloor) unlink(pidFile);
   // The worker is a subreaper: the container's process is now its child.
   if (pid > 0) {
     int status;
     if (a->failed) kill(pid, SIGKILL);
     if (waitpid(pid, &status, 0) == pid && status != 0) a->failed++;
   }
-  a->ms[lifeDelete] = SPAWN(a, lifeDelete, path, "--root", root, "delete", name);
-  if (a->failed) SPAWN(a, lifeDelete, path, "--root", root, "delete", "--force", name);
+  a->ms[lifeDelete] = r->isFloor ? SPAWN(a, lifeDelete, path, "delete", fifo, pidFile)
+                                 : SPAWN(a, lifeDelete, path, "--root", root, "delete", name);
+  if (a->failed && !r->isFloor) SPAWN(a, lifeDelete, path, "--root", root, "delete", "--force", name);
   a->cpu[life] = a->cpu[lifeCreate] + a->cpu[lifeStart] + a->cpu[lifeDelete];
   a->ms[life] = a->ms[lifeCreate] + a->ms[lifeStart] + a->ms[lifeDelete];
   while (waitpid(-1, NULL, WNOHANG) > 0) {}
@@ -96,8 +106,9 @@ static void one_run(const struct runtime *r, const char *id, enum part part, str
   char b[256];
   bundle(b, sizeof b, r->isFloor ? "rootfs" : part == runSpec ? "spec" : "docker");
   char *path = (char *)r->path;
-  a->ms[part] = r->isFloor ? SPAWN(a, part, path, b, "/bin/true")
-                           : SPAWN(a, part, path, "--root", (char *)r->root, "run", "--bundle", b, (char *)id);
+  a->ms[part] = r->all       ? SPAWN(a, part, path, "--all-mounts", b, "/bin/true")
+                : r->isFloor ? SPAWN(a, part, path, b, "/bin/true")
+                             : SPAWN(a, part, path, "--root", (char *)r->root, "run", "--bundle", b, (char *)id);
 }
 
 // Crowd: 8 callers, 25 containers each, by turns with run.
@@ -115,8 +126,7 @@ static void crowd_of(const struct runtime *r, struct answer *a) {
         char id[64];
         snprintf(id, sizeof id, "crowd-%s-%d-%d", r->name, c, i);
         struct answer single = {0};
-        if (r->isFloor) one_run(r, id, runSpec, &single);
-        else one_life(r, id, &single);
+        one_life(r, id, &single);
         if (single.failed) mine.failed++;
         if (single.rss > mine.rss) mine.rss = single.rss;
       }
@@ -210,7 +220,8 @@ int main(int argc, char **argv) {
     struct runtime *r = &runtimes[runtimesCount++];
     r->name = strtok(argv[i], "=");
     r->path = strtok(NULL, "");
-    r->isFloor = strcmp(r->name, "floor") == 0;
+    r->isFloor = strncmp(r->name, "floor", 5) == 0;
+    r->all = strcmp(r->name, "floor-all") == 0;
     snprintf(r->root, sizeof r->root, "/run/drydock-bench-%d-%s", getpid(), r->name);
     mkdir(r->root, 0700);
     int to[2], from[2];
@@ -229,6 +240,8 @@ int main(int argc, char **argv) {
       if (!r->isFloor) {
         a = ask(r, 'd');
         all.ms[runDocker] = a.ms[runDocker], all.cpu[runDocker] = a.cpu[runDocker];
+      }
+      {
         a = ask(r, 'l');
         for (int p = life; p <= lifeDelete; p++) all.ms[p] = a.ms[p], all.cpu[p] = a.cpu[p];
       }
@@ -252,7 +265,7 @@ int main(int argc, char **argv) {
     r->crowdFailed = r->failed - before;
   }
 
-  struct runtime *floorOne = named("floor"), *crun = named("crun"), *runc = named("runc");
+  struct runtime *floorOne = named("floor"), *floorAll = named("floor-all"), *crun = named("crun"), *runc = named("runc");
   printf("%-28s %-14s %8s %8s %8s %8s %8s %8s   (%d rounds, ms)\n", "", "", "p50", "p95", "cpu p50", "/ crun", "/ runc", "/ floor", rounds);
   for (int p = 0; p < parts; p++)
     for (int i = 0; i < runtimesCount; i++)
@@ -289,6 +302,9 @@ int main(int argc, char **argv) {
       {"run / crun", crun ? quantile(ours, runSpec, 0.5) / quantile(crun, runSpec, 0.5) : 0, 1.0},
       {"run / runc", runc ? quantile(ours, runSpec, 0.5) / quantile(runc, runSpec, 0.5) : 0, 0.5},
       {"run / floor", floorOne ? quantile(ours, runSpec, 0.5) / quantile(floorOne, runSpec, 0.5) : 0, 2.0},
+      {"run / floor, all mounts", floorAll ? quantile(ours, runSpec, 0.5) / quantile(floorAll, runSpec, 0.5) : 0, 2.0},
+      {"create+start+delete / floor", floorOne ? quantile(ours, life, 0.5) / quantile(floorOne, life, 0.5) : 0, 2.0},
+      {"  floor, all mounts", floorAll ? quantile(ours, life, 0.5) / quantile(floorAll, life, 0.5) : 0, 2.0},
       {"create+start+delete / crun", crun ? quantile(ours, life, 0.5) / quantile(crun, life, 0.5) : 0, 1.0},
       {"create+start+delete / runc", runc ? quantile(ours, life, 0.5) / quantile(runc, life, 0.5) : 0, 0.5},
       {"peak memory, MB", (double)ours->rss * 1024 / 1e6, 10.0},
