@@ -96,6 +96,33 @@ struct FaultTests {
     }
   }
 
+  @Test("a body that is always cut short fails; the next pull goes on from what came")
+  func alwaysCut() async throws {
+    let (images, target, layer) = Self.image(200_000)
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(
+        images, tags: ["1": target],
+        twist: { request, answer in
+          guard request.uri.hasSuffix(layer.description) else { return }
+          answer.cut = request.headers.first(name: "Range") == nil ? 100_000 : 0
+        }
+      ) { registry in
+        let answer = try await engine.pull("\(registry.host)/app:1")
+        #expect(answer.error?.contains("unexpected EOF") == true)
+      }
+      #expect(engine.ingests.count == 1)
+      try await FaultyRegistry.with(images, tags: ["1": target]) { registry in
+        let pulled = try await engine.pull("\(registry.host)/app:1")
+        #expect(pulled.error == nil)
+        let asked = try #require(registry.requests.first { $0.uri.hasSuffix(layer.description) })
+        // Of what was under way when the connection broke, less may have arrived.
+        let range = asked.headers.first(name: "Range") ?? ""
+        #expect(range.hasPrefix("bytes=") && range != "bytes=0-", "\(range)")
+      }
+      #expect(engine.ingests.isEmpty)
+    }
+  }
+
   @Test("a registry that refuses every token is not asked for ever")
   func unauthorizedLoop() async throws {
     try await refused { request, answer in

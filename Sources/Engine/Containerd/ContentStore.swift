@@ -128,8 +128,14 @@ final class ContentStore: Sendable {
       throw notFound("content digest \(digest)")
     }
     graph.vanish(.content(digest), referringTo: garbageReferences(of: info.labels, ownedBy: .content(digest)))
-    try core.store.remove(bucket, digest.description)
-    if core.disuse(digest) { try await core.blobs.remove(digest) }
+    let isLast = core.disuse(digest)
+    do { try core.store.remove(bucket, digest.description) } catch {
+      // A full disk may not have room even for that: what the blob holds makes some.
+      guard isLast else { throw error }
+      try await core.blobs.remove(digest)
+      try core.store.remove(bucket, digest.description)
+    }
+    if isLast { try await core.blobs.remove(digest) }
     core.events.publish("/content/delete", namespace, ["digest": .string(digest.description)])
   }
 

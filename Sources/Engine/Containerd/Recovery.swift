@@ -16,8 +16,12 @@ extension Containerd {
     // A loss of power can take folders that were not on the disk yet: they are unpacked anew when they are needed.
     let lost = Set(try await core.driver.removeAll(except: Set(all.flatMap { $0.snapshots.ids })))
     if !lost.isEmpty { for tenant in all { await tenant.snapshots.forget(lost) } }
-    let known = Set(all.flatMap { $0.content.digests })
+    var known = Set(all.flatMap { $0.content.digests })
     try await core.blobs.removeAll(except: known)
+    for digest in known.sorted() where await core.blobs.size(digest) == nil {
+      known.remove(digest)
+      for tenant in all where tenant.content.find(digest) != nil { try await tenant.content.remove(digest) }
+    }
     let now = core.world.unixTime
     for ingest in await core.blobs.ingests() {
       let isOld = ingest.updatedAt &+ leftoverLifetime < now
@@ -30,7 +34,10 @@ extension Containerd {
     guard let dash = ingest.ref.lastIndex(of: "-"),
       let digest = Digest(String(ingest.ref[ingest.ref.index(after: dash)...]))
     else { return !core.configuration.ownsClients }
-    return !known.contains(digest)
+    // A client's own (`import-…`) nobody goes on with.
+    let kind = ingest.ref[..<dash].split(separator: "/").last ?? ""
+    let isPull = ["layer", "config", "manifest", "index", "unknown"].contains(kind)
+    return !known.contains(digest) && (isPull || !core.configuration.ownsClients)
   }
 }
 

@@ -271,7 +271,11 @@ final class Snapshotter: Sendable {
       state.withLock { $0.unmounted(mounts, key) }
     }
     graph.vanish(.snapshot(key), referringTo: references(snapshot))
-    try core.store.remove(bucket, key)
+    do { try core.store.remove(bucket, key) } catch {
+      // A full disk may not have room even for that: what the snapshot holds makes some.
+      try await core.driver.remove(snapshot.id)
+      try core.store.remove(bucket, key)
+    }
     core.events.publish(
       "/snapshot/remove", namespace, ["key": .string(key), "snapshotter": .string(snapshotter)])
     try await core.driver.remove(snapshot.id)

@@ -119,8 +119,9 @@ extension RegistryRepository {
     } else if !response.body.isEmpty {
       try await take(response.body)
     }
-    // A registry that sends nothing more for an open range has no more.
-    return received == descriptor.size || (offset > 0 && received == begin && response.status == 206) ? .all : .broken
+    // A registry that sends nothing more for an open range has no more; one that promised more was cut short.
+    let isEmpty = received == begin && (response.header("Content-Length").flatMap { Int64($0) } ?? 0) == 0
+    return received == descriptor.size || (offset > 0 && isEmpty && response.status == 206) ? .all : .broken
   }
 }
 

@@ -128,13 +128,18 @@ final class FaultyRegistry: Sendable {
         let response = HTTPResponseHead(version: .http1_1, status: .init(statusCode: answer.status), headers: headers)
         context.write(wrapOutboundOut(.head(response)), promise: nil)
         if head.method != .HEAD {
-          context.write(
+          let sent = context.eventLoop.makePromise(of: Void.self)
+          if answer.cut != nil {
+            // All of it goes out before the end.
+            let channel = context.channel
+            sent.futureResult.whenComplete { _ in channel.close(promise: nil) }
+          }
+          context.writeAndFlush(
             wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body.prefix(answer.cut ?? .max))))),
-            promise: nil)
+            promise: sent)
         }
         if answer.cut != nil, head.method != .HEAD {
-          context.flush()
-          context.close(promise: nil)
+          return
         } else {
           context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }

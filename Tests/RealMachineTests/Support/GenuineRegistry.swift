@@ -17,13 +17,13 @@ final class GenuineRegistry {
 
   /// `settings` are further top members of its configuration; in them `FOLDER` is its own folder, in which `prepare`
   /// may put files.
-  init(scheme: String = "http", http: String = "", settings: String = "", prepare: (String) throws -> Void = { _ in })
+  init(port given: Int? = nil, http: String = "", settings: String = "", prepare: (String) throws -> Void = { _ in })
     throws
   {
     folder = MachineFixture.temporaryFolder("registry")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try prepare(folder)
-    let port = try freePort()
+    let port = try given ?? freePort()
     host = "127.0.0.1:\(port)"
     let text = """
       version: 0.1
@@ -65,10 +65,10 @@ final class GenuineRegistry {
 
   /// Runs `body` beside a registry, which goes afterwards.
   static func with(
-    http: String = "", settings: String = "", prepare: (String) throws -> Void = { _ in },
+    port: Int? = nil, http: String = "", settings: String = "", prepare: (String) throws -> Void = { _ in },
     _ body: (GenuineRegistry) async throws -> Void
   ) async throws {
-    let registry = try GenuineRegistry(http: http, settings: settings, prepare: prepare)
+    let registry = try GenuineRegistry(port: port, http: http, settings: settings, prepare: prepare)
     let result: Result<Void, any Error>
     do { result = .success(try await body(registry)) } catch { result = .failure(error) }
     registry.end()

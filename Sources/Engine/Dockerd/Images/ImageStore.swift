@@ -105,7 +105,12 @@ struct ImageStore: Sendable {
         Content.Write(
           ref: ref, data: Blob(bytes), total: size ?? Int64(bytes.count), expected: digest, commit: true,
           labels: labels))
-    } catch let error as EngineError where error.code == .alreadyExists {}
+    } catch let error as EngineError where error.code == .alreadyExists {
+    } catch {
+      // Another attempt begins anew.
+      await abort(ref)
+      throw error
+    }
   }
 
   /// Adds to an ingest; where it ends now.
