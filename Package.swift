@@ -167,3 +167,14 @@ let package = Package(
 for target in package.targets where target.type != .system {
   target.swiftSettings = (target.swiftSettings ?? []) + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
 }
+
+// The runtime lives for milliseconds: asking for a type by its name, which Swift's runtime takes apart and looks up,
+// would be a seventh of them. These modules ask for their types by function.
+for target in package.targets
+where ["JSONTree", "OCISpec", "Runtime", "LinuxKernel", "DrydockRunc", "drydock-runc"].contains(target.name) {
+  target.swiftSettings =
+    (target.swiftSettings ?? []) + [
+      .unsafeFlags(
+        ["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"], .when(configuration: .release))
+    ]
+}
