@@ -84,30 +84,73 @@ extension LinuxKernel {
   /// and none is blocked.
   ///
   /// `siblings`: CLONE_PARENT, the child is one of the caller's parent, who can wait for it. `cgroup`: a descriptor of
-  /// the cgroup (v2) that it begins in. A kernel, or a filter, without clone3 is asked for clone(2).
+  /// the cgroup (v2) that it begins in.
+  ///
+  /// A kernel, or a seccomp filter that somebody has put around this process, may not know clone3(2) or its cgroup: then
+  /// it is clone(2), and the child does not begin before it has been moved to its cgroup.
   public static func fork(
     namespaces: [NamespaceKind] = [], siblings: Bool = false, cgroup: Int32 = -1
   ) throws(Errno) -> Fork {
     var flags: UInt64 = clonePIDFD
     for kind in namespaces { flags |= UInt64(kind.bit) }
     if siblings { flags |= cloneParent }
-    if cgroup >= 0 { flags |= cloneIntoCgroup }
     var before: UInt64 = 0
     _ = clinux_signal_mask(SIG_BLOCK, .max, &before)
     var descriptor: Int32 = -1
-    var result = clinux_clone3(flags, siblings ? 0 : SIGCHLD, cgroup, &descriptor)
-    if result == -Int(ENOSYS), cgroup < 0, flags & 0xff == 0 {
-      result = withUnsafeMutablePointer(to: &descriptor) {
-        clinux_call(Int(SYS_clone), Int(flags) | Int(SIGCHLD), 0, Int(bitPattern: $0), 0, 0, 0)
+    var result = clinux_clone3(
+      cgroup >= 0 ? flags | cloneIntoCgroup : flags, siblings ? 0 : SIGCHLD, cgroup, &descriptor)
+    // E2BIG: a kernel that knows clone3, and no cgroup in it. The lowest bits are the signal in clone(2), and
+    // CLONE_NEWTIME is among them.
+    let isUnknown = result == -Int(ENOSYS) || result == -Int(EPERM) || result == -Int(E2BIG)
+    var gate: (Int32, Int32) = (-1, -1)
+    if isUnknown, flags & 0xff == 0 {
+      if cgroup >= 0 {
+        let made = withUnsafeMutablePointer(to: &gate) {
+          clinux_call(Int(SYS_pipe2), Int(bitPattern: $0), Int(O_CLOEXEC), 0, 0, 0, 0)
+        }
+        if made < 0 { result = made }
+      }
+      if cgroup < 0 || gate.0 >= 0 {
+        result = withUnsafeMutablePointer(to: &descriptor) {
+          clinux_call(Int(SYS_clone), Int(flags) | Int(SIGCHLD), 0, Int(bitPattern: $0), 0, 0, 0)
+        }
       }
     }
     if result == 0 {
       clinux_reset_signals()
+      if gate.0 >= 0 { passGate(gate) }
       _ = clinux_signal_mask(SIG_SETMASK, 0, nil)
       return .child
     }
     _ = clinux_signal_mask(SIG_SETMASK, before, nil)
-    return .parent(ChildProcess(pid: try checked(result), descriptor: descriptor))
+    guard gate.0 >= 0 else { return .parent(ChildProcess(pid: try checked(result), descriptor: descriptor)) }
+    defer {
+      _ = Glibc.close(gate.0)
+      _ = Glibc.close(gate.1)
+    }
+    let child = ChildProcess(pid: try checked(result), descriptor: descriptor)
+    do throws(Errno) {
+      let members = Descriptor(
+        Int32(try checked(clinux_openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC, 0))))
+      let text = String(child.pid)
+      try checked(text.withCString { Glibc.write(members.raw, $0, text.utf8.count) < 0 ? -Int(errno) : 0 })
+      var open: UInt8 = 1
+      _ = Glibc.write(gate.1, &open, 1)
+    } catch {
+      child.destroy()
+      throw error
+    }
+    return .parent(child)
+  }
+
+  /// In the child: waits until its parent has moved it. Without a parent it ends.
+  private static func passGate(_ gate: (Int32, Int32)) {
+    _ = Glibc.close(gate.1)
+    var open: UInt8 = 0
+    var count = 0
+    repeat { count = Glibc.read(gate.0, &open, 1) } while count < 0 && errno == EINTR
+    if count != 1 { _exit(1) }
+    _ = Glibc.close(gate.0)
   }
 
   private static let clonePIDFD: UInt64 = 0x1000

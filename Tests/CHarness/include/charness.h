@@ -7,6 +7,10 @@
 int charness_spawn(const char *path, char *const argv[], char *const envp[], const char *cwd, const int *fds, int count,
                    const char *terminal);
 
+/// The same behind a seccomp filter that answers ENOSYS to clone3. Needs CAP_SYS_ADMIN.
+int charness_spawn_without_clone3(const char *path, char *const argv[], char *const envp[], const char *cwd,
+                                  const int *fds, int count, const char *terminal);
+
 /// Swaps two names (renameat2 RENAME_EXCHANGE).
 int charness_exchange(const char *a, const char *b);
 

@@ -36,6 +36,19 @@ struct CgroupTests {
     }
   }
 
+  @Test("behind a filter that does not know clone3, too")
+  func withoutClone3() throws {
+    try Sandbox.with { box in
+      let bundle = try box.bundle { $0.script = "cat /proc/self/cgroup; echo pid $$" }
+      let child = try box.spawn(
+        [box.runtime.path, "--root", box.root, "run", "--bundle", bundle.path, box.id()], hidesClone3: true)
+      let outcome = try child.wait()
+      #expect(outcome.succeeded && outcome.lines.last == "pid 1", "\(outcome)")
+      let text = outcome.lines.dropLast().joined(separator: "\n")
+      #expect(Set(Container.memberships(in: text)) == ["/\(box.id())"], "\(outcome)")
+    }
+  }
+
   @Test("pids.max is felt")
   func pids() throws {
     try Sandbox.with { box in

@@ -96,13 +96,14 @@ final class Sandbox {
   /// Starts any program of the host as a part of this test.
   func spawn(
     _ command: [String], stdin: String = "", extra: [Int32] = [], cwd: String? = nil, environment: [String] = [],
-    terminal: String? = nil
+    terminal: String? = nil, hidesClone3: Bool = false
   ) throws -> Child {
     let child = try Child(
       command,
       environment: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"]
         + ["\(Self.marker)=\(name)"] + environment,
-      cwd: cwd ?? folder, stdin: stdin, extra: extra, terminal: terminal, scratch: "\(folder)/scratch")
+      cwd: cwd ?? folder, stdin: stdin, extra: extra, terminal: terminal, hidesClone3: hidesClone3,
+      scratch: "\(folder)/scratch")
     children.append(child)
     return child
   }

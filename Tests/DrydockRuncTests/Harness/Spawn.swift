@@ -24,7 +24,7 @@ final class Child {
   /// Starts `command`. `stdin` is what it reads; `extra` become descriptors 3, 4, …; a `terminal` takes 0 to 2.
   init(
     _ command: [String], environment: [String], cwd: String? = nil, stdin: String = "", extra: [Int32] = [],
-    terminal: String? = nil, scratch: String
+    terminal: String? = nil, hidesClone3: Bool = false, scratch: String
   ) throws {
     let number = Self.counter.next()
     stdoutPath = "\(scratch)/out.\(number)"
@@ -47,7 +47,10 @@ final class Child {
     var arguments = command.map { strdup($0) } + [nil]
     var variables = environment.map { strdup($0) } + [nil]
     defer { for pointer in arguments + variables { free(pointer) } }
-    let result = charness_spawn(path, &arguments, &variables, cwd, fds, Int32(fds.count), terminal)
+    let result =
+      hidesClone3
+      ? charness_spawn_without_clone3(path, &arguments, &variables, cwd, fds, Int32(fds.count), terminal)
+      : charness_spawn(path, &arguments, &variables, cwd, fds, Int32(fds.count), terminal)
     guard result > 0 else { throw SystemError("start \(command)", -result) }
     pid = result
   }
