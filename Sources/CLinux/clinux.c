@@ -13,3 +13,15 @@ _Noreturn void clinux_serve_folder(int pipe) {
   if (write(pipe, &answer, sizeof answer) != sizeof answer) _exit(1);
   for (;;) pause();
 }
+
+static int argument_count;
+static char **arguments;
+
+// glibc hands main's arguments to constructors. Swift's CommandLine looks for them in /proc/self/maps.
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+  argument_count = count;
+  arguments = values;
+}
+
+int clinux_argument_count(void) { return argument_count; }
+char **clinux_arguments(void) { return arguments; }

@@ -4,10 +4,13 @@ import Runtime
 
 /// `drydock-runc` from its arguments to its exit status.
 public enum DrydockRunc {
+  /// One execution of the runtime, with the process's own arguments.
+  public static func main() -> Int32 { main(LinuxKernel.arguments) }
+
   /// One execution of the runtime. The arguments include the program's own name; the result is the exit status.
   public static func main(_ arguments: [String]) -> Int32 {
     let line: RuntimeArguments
-    do { line = try RuntimeArguments(arguments.dropFirst(), program: Invocation.program) } catch {
+    do { line = try RuntimeArguments(Array(arguments.dropFirst()), program: Invocation.program) } catch {
       return misuse(error, .standard)
     }
     let log: Log

@@ -10,7 +10,7 @@ import Runtime
 /// pivot_root. A process that was forked has them too, but in a mount namespace of its own they lead to the old one:
 /// it calls `forget()` first.
 public final class LinuxKernel: Sendable {
-  let kept = OneThread(Kept())
+  let kept = OneThread()
 
   public init() {}
 
@@ -60,10 +60,9 @@ public final class LinuxKernel: Sendable {
 ///
 /// No Mutex: it knows who holds it by a thread's number, which it asks for once, in each place of the program by itself;
 /// after a fork into a PID namespace one place would know the old number and another the new one.
-final class OneThread<Value>: @unchecked Sendable {
-  private var value: Value
-  init(_ value: Value) { self.value = value }
-  func withLock<Result, Failure>(_ body: (inout Value) throws(Failure) -> Result) throws(Failure) -> Result {
+final class OneThread: @unchecked Sendable {
+  private var value = LinuxKernel.Kept()
+  func withLock<Result, Failure>(_ body: (inout LinuxKernel.Kept) throws(Failure) -> Result) throws(Failure) -> Result {
     try body(&value)
   }
 }

@@ -11,11 +11,10 @@ public enum CapabilityNames {
     "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND",
     "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
   ]
-  private static let known = Set(all)
 
   /// Those of `names` that Linux knows: a runtime warns of the others and goes on (config.md, "Linux Process").
   static func existing(_ names: [String]) -> [String] {
-    names.allSatisfy(known.contains) ? names : names.filter(known.contains)
+    names.allSatisfy(all.contains) ? names : names.filter(all.contains)
   }
 
   /// The five sets as far as they can be had: names that Linux knows; effective and ambient ones must be permitted,
@@ -31,10 +30,17 @@ public enum CapabilityNames {
     return granted
   }
 
+  /// Whether every name is one that Linux knows.
+  public static func areKnown(_ sets: RuntimeSpec.Capabilities) -> Bool {
+    sets.bounding.allSatisfy(all.contains) && sets.permitted.allSatisfy(all.contains)
+      && sets.effective.allSatisfy(all.contains) && sets.inheritable.allSatisfy(all.contains)
+      && sets.ambient.allSatisfy(all.contains)
+  }
+
   /// What a configuration asks for and `granted` leaves out, for a warning (config.md, "Linux Process"); sorted.
   public static func refused(_ sets: RuntimeSpec.Capabilities) -> [String] {
     let granted = granted(sets)
-    var refused = Set(sets.bounding.filter { !known.contains($0) })
+    var refused = Set(sets.bounding.filter { !all.contains($0) })
     for (asked, given) in [
       (sets.permitted, granted.permitted), (sets.effective, granted.effective),
       (sets.inheritable, granted.inheritable), (sets.ambient, granted.ambient),
@@ -44,7 +50,6 @@ public enum CapabilityNames {
 
   /// Every capability that is not among `names`: what is dropped from the bounding set that keeps them.
   static func except(_ names: [String]) -> [String] {
-    let kept = Set(names)
-    return all.filter { !kept.contains($0) }
+    all.filter { !names.contains($0) }
   }
 }

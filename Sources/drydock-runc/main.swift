@@ -2,4 +2,4 @@ import DrydockRunc
 import Glibc
 
 // Nothing is buffered, and nothing is left to be tidied up.
-_exit(DrydockRunc.main(CommandLine.arguments))
+_exit(DrydockRunc.main())

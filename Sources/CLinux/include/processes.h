@@ -78,6 +78,10 @@ static inline int clinux_try_lock(uint32_t *lock) {
 }
 static inline void clinux_unlock(uint32_t *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
 
+/// The program's own arguments, as the kernel has given them to it.
+int clinux_argument_count(void);
+char **clinux_arguments(void);
+
 /// environ(7).
 extern char **environ;
 static inline char **clinux_environment(void) { return environ; }

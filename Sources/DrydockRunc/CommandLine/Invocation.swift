@@ -85,8 +85,18 @@ enum Caller {
   }
 
   /// Another user namespace than the first, which maps every id to itself.
-  static var isInUserNamespace: Bool {
-    guard let map = HostFile.text("/proc/self/uid_map") else { return false }
-    return map.split(whereSeparator: \.isWhitespace) != ["0", "0", "4294967295"]
-  }
+  static let isInUserNamespace: Bool = {
+    guard let map = try? HostFile.read("/proc/self/uid_map") else { return false }
+    // Numbers, right-aligned: `0 0 4294967295`.
+    var (numbers, number): ([UInt64], UInt64?) = ([], nil)
+    for byte in map {
+      if byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+        number = (number ?? 0) &* 10 &+ UInt64(byte - UInt8(ascii: "0"))
+      } else if let known = number {
+        numbers.append(known)
+        number = nil
+      }
+    }
+    return numbers != [0, 0, 4_294_967_295]
+  }()
 }

@@ -30,18 +30,19 @@ struct Log: Sendable {
     if !path.isEmpty { Log.say(message) }
   }
   func warn(_ message: String) { write(.warning, message) }
-  /// Capabilities that cannot be given are done without, and that is told (config.md, "Linux Process").
+  /// Capabilities that cannot be given are done without. Those that Linux does not know are told of, as runc does
+  /// (config.md, "Linux Process"); those that are refused for want of others (ambient ones must be inheritable: runc's
+  /// own `spec` asks for such) only with `--debug`, for runc says nothing of them.
   func warn(ofCapabilities sets: RuntimeSpec.Capabilities?) {
-    guard let sets else { return }
+    guard let sets, isDebug || !CapabilityNames.areKnown(sets) else { return }
     let refused = CapabilityNames.refused(sets)
-    if refused.isEmpty { return }
     let unknown = refused.filter { !CapabilityNames.all.contains($0) }
     if !unknown.isEmpty {
       warn("ignoring unknown or unavailable capabilities: [\(unknown.joined(separator: " "))]")
     }
     let partial = refused.filter(CapabilityNames.all.contains)
     if !partial.isEmpty {
-      warn(
+      debug(
         "capabilities that cannot be had in every set they are asked for (ambient ones must be inheritable, too): "
           + "[\(partial.joined(separator: " "))]")
     }

@@ -18,13 +18,41 @@ extension CgroupLayout {
     var path: String
   }
 
+  /// Where a process is in one hierarchy.
+  struct Own {
+    var name: String
+    var own: String
+  }
+
   /// Lines `ID:CONTROLLERS:PATH` (cgroups(7)).
   static func memberships(_ text: String) -> [Membership] {
-    text.utf8.split(separator: UInt8(ascii: "\n")).compactMap { line in
-      let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
-      guard fields.count == 3 else { return nil }
-      let controllers = fields[1].split(separator: UInt8(ascii: ",")).map { String(Substring($0)) }
-      return Membership(controllers: controllers, path: String(Substring(fields[2])))
+    var text = text
+    return text.withUTF8 { bytes in
+      var result: [Membership] = []
+      func string(_ start: Int, _ end: Int) -> String {
+        String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
+      }
+      var start = 0
+      while start < bytes.count {
+        var (end, first, second) = (start, -1, -1)
+        while end < bytes.count, bytes[end] != UInt8(ascii: "\n") {
+          if bytes[end] == UInt8(ascii: ":") {
+            if first < 0 { first = end } else if second < 0 { second = end }
+          }
+          end += 1
+        }
+        if second >= 0 {
+          var controllers: [String] = []
+          var begin = first + 1
+          for index in begin...second where index == second || bytes[index] == UInt8(ascii: ",") {
+            if begin < index { controllers.append(string(begin, index)) }
+            begin = index + 1
+          }
+          result.append(Membership(controllers: controllers, path: string(second + 1, end)))
+        }
+        start = end + 1
+      }
+      return result
     }
   }
 
@@ -80,13 +108,13 @@ extension CgroupLayout {
     }
     // All of them lie in one folder, by what practically every host does; others cannot be had.
     let folder = PathText.parent(first.point)
-    var found: [(name: String, own: String)] = []
+    var found: [Own] = []
     for mount in hierarchies where PathText.parent(mount.point) == folder {
       guard let member = memberships.first(where: { $0.controllers.contains { mount.controllers.contains($0) } }) else {
         continue
       }
       let name = String(mount.point.utf8.dropFirst(folder.utf8.count + (folder == "/" ? 0 : 1))) ?? ""
-      if !found.contains(where: { $0.name == name }) { found.append((name, own(mount, member.path))) }
+      if !found.contains(where: { $0.name == name }) { found.append(Own(name: name, own: own(mount, member.path))) }
     }
     var unifiedOwn: String?
     if let unified, unified.point == PathText.join(folder, "unified") { unifiedOwn = own(unified, unifiedPath) }
@@ -94,12 +122,23 @@ extension CgroupLayout {
   }
 
   /// v1 or hybrid: the hierarchies' folders with the own cgroup in each; `unified`: that of v2 below `unified`.
-  init(mountPoint: String, hierarchies: [(name: String, own: String)], unified: String?) {
-    let sorted = hierarchies.sorted { CgroupLayout.rank($0.name) < CgroupLayout.rank($1.name) }
+  init(mountPoint: String, hierarchies: [Own], unified: String?) {
+    // A dozen at most: each goes behind those that are not entered after it.
+    var (sorted, ranks): ([Own], [Int]) = ([], [])
+    for hierarchy in hierarchies {
+      let rank = CgroupLayout.rank(hierarchy.name)
+      var place = sorted.count
+      while place > 0, (rank, hierarchy.name) < (ranks[place - 1], sorted[place - 1].name) { place -= 1 }
+      sorted.insert(hierarchy, at: place)
+      ranks.insert(rank, at: place)
+    }
     // The own cgroup that most have is `own`: usually that of all.
-    var counts: [String: Int] = [:]
-    for hierarchy in sorted { counts[hierarchy.own, default: 0] += 1 }
-    let own = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "/"
+    var (own, most) = ("/", 0)
+    for hierarchy in sorted {
+      var count = 0
+      for other in sorted where other.own == hierarchy.own { count += 1 }
+      if count > most || count == most && hierarchy.own < own { (own, most) = (hierarchy.own, count) }
+    }
     self.init(
       unified == nil ? .v1 : .hybrid, mountPoint: mountPoint, hierarchies: sorted.map(\.name), controllers: [],
       own: own)
@@ -118,12 +157,13 @@ extension CgroupLayout {
     return path.utf8.starts(with: (root + "/").utf8) ? String(path.utf8.dropFirst(root.utf8.count)) ?? "/" : "/"
   }
 
-  /// The order in which hierarchies are entered: runc's; named ones last.
-  private static func rank(_ name: String) -> (Int, String) {
-    let first = name.utf8.split(separator: UInt8(ascii: ",")).first.map { String(Substring($0)) } ?? name
-    let index = usualHierarchies.firstIndex {
-      $0.utf8.split(separator: UInt8(ascii: ",")).contains { $0.elementsEqual(first.utf8) }
-    }
-    return (index ?? usualHierarchies.count, name)
+  /// The place of a hierarchy in the order in which they are entered: runc's; named ones last.
+  private static func rank(_ name: String) -> Int {
+    if let index = usualHierarchies.firstIndex(of: name) { return index }
+    // `cpu`, `cpuacct,cpu`: where its first controller usually is.
+    let first = name.utf8.firstIndex(of: UInt8(ascii: ",")).map { String(name[..<$0]) } ?? name
+    return usualHierarchies.firstIndex {
+      $0.utf8.contains(UInt8(ascii: ",")) && $0.split(separator: ",").contains { $0 == first }
+    } ?? usualHierarchies.firstIndex(of: first) ?? usualHierarchies.count
   }
 }

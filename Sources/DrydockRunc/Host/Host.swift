@@ -19,6 +19,9 @@ struct Host: HostFacts, Sendable {
   /// Intel RDT's file system is mounted where it belongs.
   static var hasIntelRdt: Bool { access("/sys/fs/resctrl/schemata", F_OK) == 0 }
 
+  /// systemd is this host's init system (sd_booted(3)).
+  static var runsSystemd: Bool { HostFile.kind("/run/systemd/system") == .directory }
+
   // MARK: cgroups
 
   static let mountPoint = "/sys/fs/cgroup"
@@ -48,7 +51,7 @@ struct Host: HostFacts, Sendable {
         .unified, controllers: controllers.split(whereSeparator: \.isWhitespace).map(String.init),
         own: CgroupLayout.own(path, root: "/"))
     }
-    var found: [(name: String, own: String)] = []
+    var found: [CgroupLayout.Own] = []
     var unified: String?
     for membership in memberships {
       let name: String
@@ -56,13 +59,17 @@ struct Host: HostFacts, Sendable {
         guard fileSystem(mountPoint + "/unified") == .unified else { continue }
         name = "unified"
       } else {
-        name = membership.controllers.map { $0.hasPrefix("name=") ? String($0.dropFirst(5)) : $0 }
-          .joined(separator: ",")
+        var text = ""
+        for controller in membership.controllers {
+          if !text.isEmpty { text += "," }
+          if controller.utf8.starts(with: "name=".utf8) { text += controller.dropFirst(5) } else { text += controller }
+        }
+        name = text
         guard fileSystem("\(mountPoint)/\(name)") == .hierarchy else { return nil }
       }
       guard membership.path == "/" || exists("\(mountPoint)/\(name)\(membership.path)") else { return nil }
       let own = CgroupLayout.own(membership.path, root: "/")
-      if membership.controllers.isEmpty { unified = own } else { found.append((name, own)) }
+      if membership.controllers.isEmpty { unified = own } else { found.append(CgroupLayout.Own(name: name, own: own)) }
     }
     return found.isEmpty ? nil : CgroupLayout(mountPoint: mountPoint, hierarchies: found, unified: unified)
   }

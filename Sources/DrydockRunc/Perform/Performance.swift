@@ -25,12 +25,24 @@ final class Performance {
     var isDeath = false
   }
 
+  /// Structures and no tuples, here and below: the types of tuples and what holds them are made at run time.
+  private struct SocketPair {
+    var near: SyncSocket
+    var far: SyncSocket
+  }
+
+  /// The answer of a step.
+  struct Answer {
+    var step: Int
+    var value: Int
+  }
+
   /// A process that the plan has made, as the runtime knows it.
   struct Child {
     var process: ChildProcess
     var socket: SyncSocket
     /// What its steps answered, where the runtime has to know: step and value.
-    var results: [(step: Int, value: Int)] = []
+    var results: [Answer] = []
   }
 
   private(set) var plan: Plan
@@ -43,7 +55,7 @@ final class Performance {
   /// By role; the runtime's only.
   private(set) var children: [Child?] = Array(repeating: nil, count: Role.count)
   /// By role: both ends of the sockets of processes that are still to be made.
-  private var sockets: [(near: SyncSocket, far: SyncSocket)?] = Array(repeating: nil, count: Role.count)
+  private var sockets: [SocketPair?] = Array(repeating: nil, count: Role.count)
   /// A child's end of its socket.
   private var upwards: SyncSocket?
   private var fifo: ExecFIFO?
@@ -75,7 +87,10 @@ final class Performance {
     order = StepOrder(plan.steps)
     do {
       for step in plan.steps {
-        if let made = step.creates, sockets[made.number] == nil { sockets[made.number] = try SyncSocket.pair() }
+        if let made = step.creates, sockets[made.number] == nil {
+          let (near, far) = try SyncSocket.pair()
+          sockets[made.number] = SocketPair(near: near, far: far)
+        }
       }
     } catch { throw Refusal(step: 0, errno: error, message: "socketpair: \(error)") }
     try walk(from: 0)
@@ -230,7 +245,7 @@ final class Performance {
   /// A child hears from the runtime.
   private func listen() {
     guard let upwards, let received = try? upwards.receive(takesDescriptors: false) else { _exit(1) }
-    let message = received.0
+    let message = received.message
     if message.kind == .done, message.role < Role.count {
       finished[Int(message.role)] = max(finished[Int(message.role)], Int(message.step))
     }
@@ -239,12 +254,11 @@ final class Performance {
   /// The runtime hears from one of its children, whoever is first. True when a byte came through the FIFO.
   @discardableResult
   private func pump(for awaited: Int? = nil, or fifo: ExecFIFO.Reader? = nil) throws(Refusal) -> Bool {
-    var listening: [(role: Int, socket: SyncSocket)] = []
+    var descriptors: [Int32] = []
     for role in 1..<Role.count {
-      if let socket = socket(to: role), socket.descriptor >= 0 { listening.append((role, socket)) }
+      if let socket = socket(to: role) { descriptors.append(socket.descriptor) }
     }
-    if let awaited, !listening.contains(where: { $0.role == awaited }) { throw death(of: awaited) }
-    var descriptors = listening.map(\.socket.descriptor)
+    if let awaited, socket(to: awaited) == nil { throw death(of: awaited) }
     if let signals = setting.signals { descriptors.append(signals.descriptor) }
     if let fifo { descriptors.append(fifo.descriptor) }
     // With one to listen to, the receiving itself waits.
@@ -256,17 +270,21 @@ final class Performance {
     }
     if let fifo, ready.contains(fifo.descriptor), fifo.hasByte {
       // What was said before the byte counts; that the socket is at its end by now means nothing.
-      for (role, socket) in listening {
+      for role in 1..<Role.count {
+        guard let socket = socket(to: role) else { continue }
         while let received = try? socket.receive(blocks: false) { try take(received, from: role) }
       }
       return true
     }
-    for (role, socket) in listening where ready.contains(socket.descriptor) { try hear(role, socket) }
+    for role in 1..<Role.count {
+      guard let socket = socket(to: role), ready.contains(socket.descriptor) else { continue }
+      try hear(role, socket)
+    }
     return false
   }
 
   private func hear(_ role: Int, _ socket: SyncSocket) throws(Refusal) {
-    let received: (SyncMessage, Int32)?
+    let received: SyncSocket.Received?
     do { received = try socket.receive() } catch {
       throw Refusal(step: max(0, finished[role]), errno: error, message: "read from the container's process: \(error)")
     }
@@ -277,15 +295,15 @@ final class Performance {
     if finished[role] < (order?.end[role] ?? -1) { throw death(of: role) }
   }
 
-  private func take(_ received: (SyncMessage, Int32), from role: Int) throws(Refusal) {
-    let (message, descriptor) = received
+  private func take(_ received: SyncSocket.Received, from role: Int) throws(Refusal) {
+    let (message, descriptor) = (received.message, received.descriptor)
     let step = Int(message.step)
     guard plan.steps.indices.contains(step) else { return }
     switch message.kind {
     case .done:
       finished[role] = max(finished[role], step)
       if let made = plan.steps[step].creates { adopt(made.number, Int(message.value), descriptor) }
-      if message.value != 0 { children[role]?.results.append((step, Int(message.value))) }
+      if message.value != 0 { children[role]?.results.append(Answer(step: step, value: Int(message.value))) }
       for other in 1..<Role.count where other != role && order?.isAwaited(step, by: other) == true {
         try? self.socket(to: other)?.send(.init(.done, role: UInt8(role), step: step))
       }

@@ -160,11 +160,15 @@ extension Performance {
 
   /// What the same file of the folder above holds.
   private func inherited(_ path: String) -> String {
-    let parts = path.split(separator: "/")
-    guard parts.count > 2, let name = parts.last else { return "" }
-    let above = "/" + parts.dropLast(2).joined(separator: "/") + "/" + name
-    let bytes = LinuxKernel.contents(of: above, limit: 65_536) ?? []
-    return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    let slash = UInt8(ascii: "/")
+    let utf8 = path.utf8
+    guard let last = utf8.lastIndex(of: slash), let middle = utf8[..<last].lastIndex(of: slash),
+      middle > utf8.startIndex
+    else { return "" }
+    let above = String(path[..<middle]) + String(path[last...])
+    guard var bytes = LinuxKernel.contents(of: above, limit: 65_536) else { return "" }
+    while bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// The mode of the folder that a tmpfs covers goes before its options: a later `mode=` counts more.

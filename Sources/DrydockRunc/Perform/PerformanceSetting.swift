@@ -49,17 +49,22 @@ final class ContainerNotes {
   /// are written once more at the end. Otherwise the notes with the process's number are the last ones; should the
   /// runtime die after them, so does the process, which every reader of the notes asks for.
   private let isWatched: Bool
+  /// Whether the configuration says what has to be taken away of a container that is only half there: hooks, and mounts
+  /// that are the host's. Otherwise it is kept when the process has been made.
+  private let keepsConfigFirst: Bool
 
-  /// `isWatched`: hooks will be executed meanwhile.
-  init(_ root: StateRoot, _ record: ContainerRecord, config: [UInt8], isWatched: Bool) {
-    (self.root, self.record, self.config, self.isWatched) = (root, record, config, isWatched)
+  init(_ root: StateRoot, _ record: ContainerRecord, _ config: RuntimeSpec.Config, bytes: [UInt8]) {
+    (self.root, self.record, self.config) = (root, record, bytes)
+    isWatched =
+      !config.hooks.prestart.isEmpty || !config.hooks.createRuntime.isEmpty || !config.hooks.createContainer.isEmpty
+    keepsConfigFirst = isWatched || !config.hooks.poststop.isEmpty || config.linux?.isNew(.mount) != true
   }
 
   /// Makes the container's folder and locks it.
   func make() throws(Failure) {
     let directory = try root.create(record.id)
     self.directory = directory
-    try directory.createConfig(config)
+    if keepsConfigFirst { try directory.createConfig(config) }
   }
 
   /// Writes `state.json`: without a process, then with it.
@@ -69,8 +74,11 @@ final class ContainerNotes {
       guard let identity = ProcessIdentity(pid: pid) else { throw Failure("process \(pid) is gone") }
       record.initProcess = identity
       if !isWatched { record.progress = .created }
+      // The process works meanwhile.
+      if !keepsConfigFirst { try directory.createConfig(config) }
+      return try directory.save(record)
     }
-    try directory.save(record)
+    try directory.createState(record)
   }
 
   /// Says that the container is there.

@@ -49,18 +49,50 @@ struct ProcessStat: Sendable, Hashable {
     guard let open = bytes.firstIndex(of: UInt8(ascii: "(")), let close = bytes.lastIndex(of: UInt8(ascii: ")")),
       open > 0, close > open, let pid = Int(String(decoding: bytes[..<(open - 1)], as: UTF8.self))
     else { return nil }
-    let fields = bytes[(close + 1)...].split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
-    func number(_ index: Int) -> UInt64? { UInt64(String(decoding: fields[index], as: UTF8.self)) }
-    guard fields.count >= 20, let state = fields[0].first, let parent = number(1), let user = number(11),
-      let system = number(12), let start = number(19),
-      let terminal = Int(String(decoding: fields[4], as: UTF8.self))
-    else { return nil }
+    // Fields from STATE on: where each begins and ends. Counted in place, for there are many and few are wanted.
+    var (index, field, state, numbers) = (close + 1, 0, UInt8(0), InlineNumbers())
+    while index < bytes.count, field < 20 {
+      if bytes[index] == UInt8(ascii: " ") || bytes[index] == UInt8(ascii: "\n") {
+        index += 1
+        continue
+      }
+      var (number, isNumber, isNegative) = (UInt64(0), true, false)
+      let begin = index
+      while index < bytes.count, bytes[index] != UInt8(ascii: " "), bytes[index] != UInt8(ascii: "\n") {
+        let byte = bytes[index]
+        if byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+          number = number &* 10 &+ UInt64(byte - UInt8(ascii: "0"))
+        } else if index == begin, byte == UInt8(ascii: "-") {
+          isNegative = true
+        } else {
+          isNumber = false
+        }
+        index += 1
+      }
+      if field == 0 { state = bytes[begin] } else if !isNumber { return nil }
+      let value = isNegative ? 0 &- number : number
+      switch field {
+      case 1: numbers.parent = value
+      case 4: numbers.terminal = value
+      case 11: numbers.user = value
+      case 12: numbers.system = value
+      case 19: numbers.start = value
+      default: break
+      }
+      field += 1
+    }
+    guard field == 20 else { return nil }
     self.pid = pid
     command = String(decoding: bytes[(open + 1)..<close], as: UTF8.self)
     self.state = Character(Unicode.Scalar(state))
-    self.parent = Int(truncatingIfNeeded: parent)
-    self.terminal = terminal
-    self.ticks = user &+ system
-    self.start = start
+    parent = Int(truncatingIfNeeded: numbers.parent)
+    terminal = Int(truncatingIfNeeded: numbers.terminal)
+    ticks = numbers.user &+ numbers.system
+    start = numbers.start
+  }
+
+  /// The fields that are wanted.
+  private struct InlineNumbers {
+    var (parent, terminal, user, system, start) = (UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0))
   }
 }

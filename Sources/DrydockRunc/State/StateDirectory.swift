@@ -152,6 +152,8 @@ struct StateDirectory: Sendable {
       case .large: throw broken("too large")
       }
     }
+    // `create` was about to write the first notes: nothing was made before.
+    if bytes.isEmpty { throw .notExist }
     let json: JSON
     do { json = try JSON(parsing: bytes, maxDepth: 16) } catch { throw broken(error.description) }
     do { return try ContainerRecord(json, id: id) } catch { throw broken(error.message) }
@@ -159,6 +161,19 @@ struct StateDirectory: Sendable {
 
   private func broken(_ reason: String) -> Failure {
     Failure("container \(id) has a broken state: \(path)/state.json: \(reason)")
+  }
+
+  /// The first `state.json` of a new container. It needs no other name first: who reads before the one write(2) sees an
+  /// empty file, and takes that for none.
+  func createState(_ record: ContainerRecord) throws(Failure) {
+    var writer = JSONWriter(reserving: 2048)
+    writer.write(record.json)
+    // Longer ones could be read when they are half there.
+    if writer.bytes.count > 4096 { return try replace("state.json", writer.bytes) }
+    let file = openat(descriptor, "state.json", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw Failure("open \(path)/state.json: \(Errno.last)") }
+    defer { Glibc.close(file) }
+    do { try HostFile.write(writer.bytes, to: file) } catch { throw Failure("write \(path)/state.json: \(error)") }
   }
 
   /// Replaces `state.json` at once: whoever reads sees the old one or the new one.
@@ -193,7 +208,7 @@ struct StateDirectory: Sendable {
 
   // MARK: config.json
 
-  /// Keeps the configuration of a new container, before the first `save`: without `state.json` nobody reads it.
+  /// Keeps the configuration of a new container, before `save` says that it is there: until then nobody reads it.
   func createConfig(_ bytes: [UInt8]) throws(Failure) {
     let file = openat(descriptor, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw Failure("open \(path)/config.json: \(Errno.last)") }

@@ -38,6 +38,9 @@ struct Creation {
       pidfdSocket?.close()
     }
     try Creation.refuseHostSysctls(config)
+    if invocation.systemdCgroup, !Host.runsSystemd {
+      throw Failure("systemd not running on this host, cannot use systemd cgroups manager")
+    }
     let rootless = geteuid() != 0
     var options = PlanOptions(
       id: id, bundle: bundle, stateRoot: invocation.root.path, executable: "/proc/self/exe",
@@ -65,10 +68,7 @@ struct Creation {
     let record = ContainerRecord(
       id: id, bundle: bundle, rootfs: facts.rootfs, config: config, cgroups: cgroups, creator: creator,
       created: LinuxKernel.realTime(), owner: geteuid(), rootless: options.rootlessCgroups)
-    let notes = ContainerNotes(
-      invocation.root, record, config: bytes,
-      isWatched: !config.hooks.prestart.isEmpty || !config.hooks.createRuntime.isEmpty
-        || !config.hooks.createContainer.isEmpty)
+    let notes = ContainerNotes(invocation.root, record, config, bytes: bytes)
     bytes = []
     var setting = PerformanceSetting(state: record.state(.creating))
     setting.environment = config.process?.env ?? []

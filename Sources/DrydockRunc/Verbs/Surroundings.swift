@@ -18,9 +18,8 @@ enum Surroundings {
     LinuxKernel.settleSignals()
     // Without root, the files of a process that is not dumpable are not its own: it could not be mapped.
     if geteuid() == 0 { LinuxKernel.setDumpable(false) }
-    return (HostFile.names(in: "/proc/self/fd") ?? []).compactMap { Int32($0) }
-      // The folder itself was among them, and is closed.
-      .filter { $0 >= 3 + preserved && fcntl($0, F_GETFD) >= 0 }
+    // The folder that is read is among them, and is closed then.
+    return LinuxKernel.openDescriptors().filter { $0 >= 3 + preserved && fcntl($0, F_GETFD) >= 0 }
   }
 
   /// `--preserve-fds` and what systemd's socket activation hands over (sd_listen_fds(3)): how many descriptors from 3
@@ -42,7 +41,9 @@ enum Surroundings {
   }
 
   /// The user namespace that this process is in does not allow setgroups(2) (user_namespaces(7)).
-  static var deniesSetgroups: Bool { HostFile.text("/proc/self/setgroups")?.hasPrefix("deny") ?? false }
+  static var deniesSetgroups: Bool {
+    Caller.isInUserNamespace && HostFile.text("/proc/self/setgroups")?.hasPrefix("deny") ?? false
+  }
 
   private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 

@@ -17,31 +17,39 @@ struct MountAttributes: OptionSet {
   static let idmap = MountAttributes(rawValue: 0x10_0000)
   static let nosymfollow = MountAttributes(rawValue: 0x20_0000)
 
-  private static let names: [(String, MountAttributes)] = [
-    ("MOUNT_ATTR_RDONLY", .rdonly), ("MOUNT_ATTR_NOSUID", .nosuid), ("MOUNT_ATTR_NODEV", .nodev),
-    ("MOUNT_ATTR_NOEXEC", .noexec), ("MOUNT_ATTR_RELATIME", []), ("MOUNT_ATTR_NOATIME", .noatime),
-    ("MOUNT_ATTR_STRICTATIME", .strictatime), ("MOUNT_ATTR__ATIME", .atime), ("MOUNT_ATTR_NODIRATIME", .nodiratime),
-    ("MOUNT_ATTR_NOSYMFOLLOW", .nosymfollow),
-  ]
-
   /// EINVAL for a name that is none.
   init(names: [String]) throws(Errno) {
     self = []
     for name in names {
-      guard let known = MountAttributes.names.first(where: { $0.0 == name }) else { throw .EINVAL }
-      formUnion(known.1)
+      switch name {
+      case "MOUNT_ATTR_RDONLY": insert(.rdonly)
+      case "MOUNT_ATTR_NOSUID": insert(.nosuid)
+      case "MOUNT_ATTR_NODEV": insert(.nodev)
+      case "MOUNT_ATTR_NOEXEC": insert(.noexec)
+      case "MOUNT_ATTR_RELATIME": break
+      case "MOUNT_ATTR_NOATIME": insert(.noatime)
+      case "MOUNT_ATTR_STRICTATIME": insert(.strictatime)
+      case "MOUNT_ATTR__ATIME": formUnion(.atime)
+      case "MOUNT_ATTR_NODIRATIME": insert(.nodiratime)
+      case "MOUNT_ATTR_NOSYMFOLLOW": insert(.nosymfollow)
+      default: throw .EINVAL
+      }
     }
   }
 
   /// Those of mount(2)'s flags.
   init(_ flags: RuntimeSpec.MountFlags) {
     self = []
-    for (flag, attribute) in MountAttributes.flags where flags.contains(flag) { insert(attribute) }
+    // One by one: a table of pairs would have its type made at run time, which costs more than all the mounts' flags.
+    if flags.contains(.rdonly) { insert(.rdonly) }
+    if flags.contains(.nosuid) { insert(.nosuid) }
+    if flags.contains(.nodev) { insert(.nodev) }
+    if flags.contains(.noexec) { insert(.noexec) }
+    if flags.contains(.noatime) { insert(.noatime) }
+    if flags.contains(.strictatime) { insert(.strictatime) }
+    if flags.contains(.nodiratime) { insert(.nodiratime) }
+    if flags.contains(.nosymfollow) { insert(.nosymfollow) }
   }
-  static let flags: [(RuntimeSpec.MountFlags, MountAttributes)] = [
-    (.rdonly, .rdonly), (.nosuid, .nosuid), (.nodev, .nodev), (.noexec, .noexec), (.noatime, .noatime),
-    (.strictatime, .strictatime), (.nodiratime, .nodiratime), (.nosymfollow, .nosymfollow),
-  ]
   /// Everything that MS_REMOUNT|MS_BIND sets or clears.
   static let all: MountAttributes = [
     .rdonly, .nosuid, .nodev, .noexec, .atime, .nodiratime, .nosymfollow,

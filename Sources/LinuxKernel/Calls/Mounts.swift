@@ -148,7 +148,14 @@ extension MountAttributes {
   /// As flags of mount(2).
   var flags: RuntimeSpec.MountFlags {
     var flags: RuntimeSpec.MountFlags = []
-    for (flag, attribute) in MountAttributes.flags where contains(attribute) { flags.insert(flag) }
+    if contains(.rdonly) { flags.insert(.rdonly) }
+    if contains(.nosuid) { flags.insert(.nosuid) }
+    if contains(.nodev) { flags.insert(.nodev) }
+    if contains(.noexec) { flags.insert(.noexec) }
+    if contains(.noatime) { flags.insert(.noatime) }
+    if contains(.strictatime) { flags.insert(.strictatime) }
+    if contains(.nodiratime) { flags.insert(.nodiratime) }
+    if contains(.nosymfollow) { flags.insert(.nosymfollow) }
     return flags
   }
 }

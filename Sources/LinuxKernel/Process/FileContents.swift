@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Runtime
 
@@ -35,6 +36,34 @@ extension LinuxKernel {
 }
 
 extension LinuxKernel {
+  /// The numbers of the descriptors that are open, as /proc/self/fd lists them; the one that reads it is among them.
+  public static func openDescriptors() -> [Int32] {
+    var numbers: [Int32] = []
+    guard let folder = open(file: "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC) else { return numbers }
+    defer { _ = Glibc.close(folder) }
+    withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 8) { buffer in
+      while true {
+        let count = clinux_call(
+          Int(SYS_getdents64), Int(folder), Int(bitPattern: buffer.baseAddress), buffer.count, 0, 0, 0)
+        if count <= 0 { return }
+        // struct linux_dirent64: d_ino (8), d_off (8), d_reclen (2), d_type (1), d_name.
+        var offset = 0
+        while offset + 19 < count {
+          let length = Int(buffer.loadUnaligned(fromByteOffset: offset + 16, as: UInt16.self))
+          var (index, number) = (offset + 19, Int32(0))
+          while index < count, buffer[index] >= UInt8(ascii: "0"), buffer[index] <= UInt8(ascii: "9") {
+            number = number &* 10 &+ Int32(buffer[index] - UInt8(ascii: "0"))
+            index += 1
+          }
+          if index > offset + 19 { numbers.append(number) }
+          if length < 20 { return }
+          offset += length
+        }
+      }
+    }
+    return numbers
+  }
+
   /// The permission bits of what is at a path, links followed within its root; nil when nothing is.
   public func mode(of path: KernelPath) -> UInt32? {
     guard let file = try? open(path, Linux.oPath), let status = try? status(of: file.raw) else { return nil }

@@ -5,6 +5,16 @@ import Runtime
 /// The runtime's own binary, out of a container's reach (CVE-2019-5736): whoever gets hold of `/proc/PID/exe` of a
 /// process that is on its way into a container must not be able to write to it.
 extension LinuxKernel {
+  /// This program's own arguments.
+  public static var arguments: [String] {
+    guard let values = clinux_arguments() else { return [] }
+    var arguments: [String] = []
+    for index in 0..<Int(clinux_argument_count()) {
+      if let value = values[index] { arguments.append(String(cString: value)) }
+    }
+    return arguments
+  }
+
   /// Makes sure that `/proc/self/exe` lies on a read-only mount, or is a sealed copy, by executing it once more where
   /// that is not so. To be called before anything else is done; comes back when all is well.
   ///
@@ -27,7 +37,7 @@ extension LinuxKernel {
     var empty: CChar = 0
     let result = clinux_call(
       Int(SYS_execveat), Int(file), withUnsafePointer(to: &empty) { Int(bitPattern: $0) },
-      Int(bitPattern: CommandLine.unsafeArgv), Int(bitPattern: clinux_environment()), Linux.atEmptyPath, 0)
+      Int(bitPattern: clinux_arguments()), Int(bitPattern: clinux_environment()), Linux.atEmptyPath, 0)
     return Errno(number: Int32(truncatingIfNeeded: -result))
   }
 

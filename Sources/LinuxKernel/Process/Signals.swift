@@ -40,18 +40,28 @@ extension LinuxKernel {
 
   /// poll(2) for input, until `deadline` (monotonic nanoseconds). Which descriptors have something (end of file counts).
   public static func poll(_ descriptors: [Int32], output: [Int32] = [], deadline: UInt64? = nil) -> [Int32] {
-    var set = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-    set += output.map { pollfd(fd: $0, events: Int16(POLLOUT), revents: 0) }
-    while true {
-      var timeout: Int32 = -1
-      if let deadline {
-        let now = monotonicTime()
-        timeout = now >= deadline ? 0 : Int32(clamping: (deadline - now + 999_999) / 1_000_000)
+    let count = descriptors.count + output.count
+    return withUnsafeTemporaryAllocation(of: pollfd.self, capacity: max(1, count)) { set in
+      for index in 0..<count {
+        let isInput = index < descriptors.count
+        set[index] = pollfd(
+          fd: isInput ? descriptors[index] : output[index - descriptors.count],
+          events: Int16(isInput ? POLLIN : POLLOUT), revents: 0)
       }
-      let count = Glibc.poll(&set, nfds_t(set.count), timeout)
-      if count < 0, errno == EINTR { continue }
-      if count < 0 { return [] }
-      return set.filter { $0.revents != 0 }.map(\.fd)
+      while true {
+        var timeout: Int32 = -1
+        if let deadline {
+          let now = monotonicTime()
+          timeout = now >= deadline ? 0 : Int32(clamping: (deadline - now + 999_999) / 1_000_000)
+        }
+        let result = Glibc.poll(set.baseAddress, nfds_t(count), timeout)
+        if result < 0, errno == EINTR { continue }
+        var ready: [Int32] = []
+        if result > 0 {
+          for index in 0..<count where set[index].revents != 0 { ready.append(set[index].fd) }
+        }
+        return ready
+      }
     }
   }
 

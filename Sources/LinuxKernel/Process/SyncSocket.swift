@@ -31,6 +31,13 @@ public struct SyncSocket: Sendable, Hashable {
   /// Close-on-exec; -1 once closed.
   public private(set) var descriptor: Int32
   private static let header = 14
+
+  /// A message, and the descriptor that came with it (-1: none).
+  public struct Received: Sendable {
+    public var message: SyncMessage
+    public var descriptor: Int32
+  }
+
   private static let longest = 16_384
 
   /// Two ends.
@@ -72,9 +79,9 @@ public struct SyncSocket: Sendable, Hashable {
     try checked(result)
   }
 
-  /// The next message, and the descriptor that came with it (-1: none); nil when the other side is gone.
+  /// The next message; nil when the other side is gone.
   /// EAGAIN when `blocks` is false and there is none.
-  public func receive(blocks: Bool = true, takesDescriptors: Bool = true) throws(Errno) -> (SyncMessage, Int32)? {
+  public func receive(blocks: Bool = true, takesDescriptors: Bool = true) throws(Errno) -> Received? {
     let socket = descriptor
     var passed: Int32 = -1
     var result = 0
@@ -93,7 +100,9 @@ public struct SyncSocket: Sendable, Hashable {
     let (step, value) = bytes.withUnsafeBytes {
       ($0.loadUnaligned(fromByteOffset: 2, as: Int32.self), $0.loadUnaligned(fromByteOffset: 6, as: Int64.self))
     }
-    let text = String(decoding: bytes[SyncSocket.header...], as: UTF8.self)
-    return (SyncMessage(kind, role: bytes[1], step: Int(step), value: Int(value), text: text), passed)
+    let text =
+      bytes.count == SyncSocket.header ? "" : String(decoding: bytes[SyncSocket.header...], as: UTF8.self)
+    return Received(
+      message: SyncMessage(kind, role: bytes[1], step: Int(step), value: Int(value), text: text), descriptor: passed)
   }
 }

@@ -17,8 +17,14 @@ public struct RuntimeArguments: Sendable {
   /// `runc`: for messages.
   public let program: String
 
-  private var globals: [(name: String, value: String)] = []
-  private var values: [(name: String, value: String)] = []
+  /// A flag and its value.
+  private struct Given {
+    var name: String
+    var value: String
+    init(_ name: String, _ value: String) { (self.name, self.value) = (name, value) }
+  }
+  private var globals: [Given] = []
+  private var values: [Given] = []
 
   /// What is wrong with a command line.
   public struct Misuse: Error, Sendable, Hashable {
@@ -29,13 +35,12 @@ public struct RuntimeArguments: Sendable {
   }
 
   /// The whole of a command line, without the program's name.
-  public init(_ arguments: some Sequence<String>, program: String) throws(Misuse) {
-    let arguments = Array(arguments)
+  public init(_ arguments: [String], program: String) throws(Misuse) {
     self.init(program: program)
-    let rest = try readGlobals(arguments[...])
-    guard let verb = rest.first else { return }
-    self.verb = verb
-    readArguments(rest.dropFirst())
+    let end = try readGlobals(arguments)
+    guard end < arguments.count else { return }
+    verb = arguments[end]
+    readArguments(arguments, from: end + 1)
   }
 
   /// The same in parts. A verb that nobody knows is not refused here: all that follows it are operands.
@@ -43,23 +48,23 @@ public struct RuntimeArguments: Sendable {
     globals: [String], verb: String, arguments: [String], program: String
   ) throws(Misuse) {
     self.init(program: program)
-    let rest = try readGlobals(globals[...])
-    guard rest.isEmpty else { throw Misuse(message: "No help topic for '\(rest.first ?? "")'") }
+    let end = try readGlobals(globals)
+    guard end == globals.count else { throw Misuse(message: "No help topic for '\(globals[end])'") }
     self.verb = verb
-    if !verb.hasPrefix("-") { readArguments(arguments[...]) }
+    if !verb.hasPrefix("-") { readArguments(arguments, from: 0) }
   }
 
   private init(program: String) { self.program = program }
 
   // MARK: Reading
 
-  private mutating func readGlobals(_ arguments: ArraySlice<String>) throws(Misuse) -> ArraySlice<String> {
+  /// The index of the first argument that is none of them.
+  private mutating func readGlobals(_ arguments: [String]) throws(Misuse) -> Int {
     do {
-      let (found, rest) = try RuntimeArguments.read(arguments, RuntimeGrammar.globals, hasVersion: true)
-      globals = found
-      wantsHelp = isOn("help", in: found)
-      wantsVersion = isOn("version", in: found)
-      return rest
+      let end = try RuntimeArguments.read(arguments, from: 0, RuntimeGrammar.globals, hasVersion: true, into: &globals)
+      wantsHelp = isOn("help", in: globals)
+      wantsVersion = isOn("version", in: globals)
+      return end
     } catch {
       throw Misuse(
         message: error.message,
@@ -67,16 +72,22 @@ public struct RuntimeArguments: Sendable {
     }
   }
 
-  private mutating func readArguments(_ arguments: ArraySlice<String>) {
+  private mutating func readArguments(_ arguments: [String], from first: Int) {
     guard let grammar = RuntimeGrammar.verb(verb) else {
-      operands = Array(arguments)
+      operands = Array(arguments[first...])
       return
     }
     do {
       let flags = grammar.flags
-      let ordered = grammar.endsAtOperand ? arguments : try RuntimeArguments.flagsFirst(arguments, flags)[...]
-      let (found, rest) = try RuntimeArguments.read(ordered, flags)
-      (values, operands) = (found, Array(rest))
+      var (ordered, start) = (arguments, first)
+      if !grammar.endsAtOperand {
+        ordered = try RuntimeArguments.flagsFirst(arguments, from: first, flags)
+        start = 0
+      }
+      var found: [Given] = []
+      let end = try RuntimeArguments.read(ordered, from: start, flags, into: &found)
+      values = found
+      for index in end..<ordered.count { operands.append(ordered[index]) }
       wantsHelp = wantsHelp || isOn("help", in: found)
     } catch {
       misuse = Misuse(
@@ -85,15 +96,17 @@ public struct RuntimeArguments: Sendable {
     }
   }
 
-  /// Reads flags up to the first argument that is none; `--` is passed over.
+  /// Reads flags up to the first argument that is none, whose index is the result; `--` is passed over.
+  ///
+  /// Indices, not slices: the type of a slice would have to be made at run time.
   private static func read(
-    _ arguments: ArraySlice<String>, _ flags: [RuntimeFlag], hasVersion: Bool = false
-  ) throws(Misuse) -> (found: [(name: String, value: String)], rest: ArraySlice<String>) {
-    var found: [(name: String, value: String)] = []
-    var rest = arguments
-    while let argument = rest.first {
+    _ arguments: [String], from first: Int, _ flags: [RuntimeFlag], hasVersion: Bool = false, into found: inout [Given]
+  ) throws(Misuse) -> Int {
+    var next = first
+    while next < arguments.count {
+      let argument = arguments[next]
       guard argument.utf8.first == UInt8(ascii: "-"), argument.utf8.count > 1 else { break }
-      rest = rest.dropFirst()
+      next += 1
       if argument == "--" { break }
       guard let (name, inline) = split(argument) else {
         throw Misuse(message: "bad flag syntax: \(argument)")
@@ -106,11 +119,13 @@ public struct RuntimeArguments: Sendable {
         guard let value = inline.map(bool) ?? true else {
           throw Misuse(message: "invalid boolean value \(GoText.quoted(inline ?? "")) for -\(name): parse error")
         }
-        found.append((flag.name, value ? "true" : "false"))
+        found.append(Given(flag.name, value ? "true" : "false"))
         continue
       }
-      guard let value = inline ?? rest.first else { throw Misuse(message: "flag needs an argument: -\(name)") }
-      if inline == nil { rest = rest.dropFirst() }
+      guard let value = inline ?? (next < arguments.count ? arguments[next] : nil) else {
+        throw Misuse(message: "flag needs an argument: -\(name)")
+      }
+      if inline == nil { next += 1 }
       let isValid =
         switch flag.kind {
         case .integer: Int64(value) != nil
@@ -120,23 +135,24 @@ public struct RuntimeArguments: Sendable {
       guard isValid else {
         throw Misuse(message: "invalid value \(GoText.quoted(value)) for flag -\(name): parse error")
       }
-      found.append((flag.name, value))
+      found.append(Given(flag.name, value))
     }
-    return (found, rest)
+    return next
   }
 
   /// The known flags with their values first, and all else after them in its order.
   private static func flagsFirst(
-    _ arguments: ArraySlice<String>, _ flags: [RuntimeFlag]
+    _ arguments: [String], from first: Int, _ flags: [RuntimeFlag]
   ) throws(Misuse) -> [String] {
     var (ordered, others): ([String], [String]) = ([], [])
-    var rest = arguments
-    while let argument = rest.first {
+    var next = first
+    while next < arguments.count {
+      let argument = arguments[next]
       if argument == "--" {
-        others += rest
+        for index in next..<arguments.count { others.append(arguments[index]) }
         break
       }
-      rest = rest.dropFirst()
+      next += 1
       guard argument.utf8.first == UInt8(ascii: "-"), argument.utf8.count > 1, let (name, inline) = split(argument),
         let flag = find(name, in: flags)
       else {
@@ -145,9 +161,9 @@ public struct RuntimeArguments: Sendable {
       }
       ordered.append(argument)
       if flag.kind != .toggle, inline == nil {
-        guard let value = rest.first else { throw Misuse(message: "flag needs an argument: -\(name)") }
-        ordered.append(value)
-        rest = rest.dropFirst()
+        guard next < arguments.count else { throw Misuse(message: "flag needs an argument: -\(name)") }
+        ordered.append(arguments[next])
+        next += 1
       }
     }
     // Without a flag first, what begins like one could be taken for one: it is not known, and is refused.
@@ -160,11 +176,13 @@ public struct RuntimeArguments: Sendable {
 
   /// `--name=value`: the name, and the value when it is there; nil when there is no name.
   private static func split(_ argument: String) -> (String, String?)? {
-    let body = argument.utf8.dropFirst(argument.utf8.starts(with: "--".utf8) ? 2 : 1)
-    let equals = body.firstIndex(of: UInt8(ascii: "="))
-    let name = body[..<(equals ?? body.endIndex)]
-    guard let first = name.first, first != UInt8(ascii: "-") else { return nil }
-    return (String(Substring(name)), equals.map { String(Substring(body[body.index(after: $0)...])) })
+    let utf8 = argument.utf8
+    var start = utf8.index(after: utf8.startIndex)
+    if start < utf8.endIndex, utf8[start] == UInt8(ascii: "-") { start = utf8.index(after: start) }
+    let equals = utf8[start...].firstIndex(of: UInt8(ascii: "="))
+    let end = equals ?? utf8.endIndex
+    guard start < end, utf8[start] != UInt8(ascii: "-") else { return nil }
+    return (String(argument[start..<end]), equals.map { String(argument[utf8.index(after: $0)...]) })
   }
 
   /// As Go's strconv.ParseBool.
@@ -176,7 +194,7 @@ public struct RuntimeArguments: Sendable {
     }
   }
 
-  private func isOn(_ name: String, in found: [(name: String, value: String)]) -> Bool {
+  private func isOn(_ name: String, in found: [Given]) -> Bool {
     found.last { $0.name == name }?.value == "true"
   }
 

@@ -14,6 +14,33 @@ struct LogTests {
     }
   }
 
+  @Test("capabilities that cannot be ambient are not worth a word, as with runc, except with --debug")
+  func ambient() throws {
+    try Sandbox.with { box in
+      func run(_ short: String) throws -> Outcome {
+        try box.run("true", short) { $0["process.capabilities"] = ["bounding": ["CAP_KILL"], "ambient": ["CAP_KILL"]] }
+      }
+      let outcome = try run("quiet")
+      #expect(outcome.succeeded && outcome.stderr.isEmpty, "\(outcome)")
+      box.globals = ["--debug"]
+      #expect(try run("loud").stderr.contains("[CAP_KILL]"))
+    }
+  }
+
+  @Test(
+    "--systemd-cgroup where systemd is not there, in runc's words",
+    .enabled(if: access("/run/systemd/system", F_OK) != 0))
+  func systemd() throws {
+    try Sandbox.with { box in
+      box.globals = ["--systemd-cgroup"]
+      let outcome = try box.run("true")
+      #expect(outcome.status == 1)
+      #expect(
+        outcome.stderr.contains(
+          "runc run failed: systemd not running on this host, cannot use systemd cgroups manager"), "\(outcome)")
+    }
+  }
+
   @Test("--log and --log-format json: what containerd and podman read")
   func json() throws {
     try Sandbox.with { box in

@@ -57,13 +57,13 @@ import Testing
     try a.send(first)
     try a.send(SyncMessage(.terminal, role: 3, step: 42, value: 0), descriptor: 0)
     let one = try #require(try b.receive())
-    #expect(one.0 == first)
-    #expect(one.1 == -1)
+    #expect(one.message == first)
+    #expect(one.descriptor == -1)
     let two = try #require(try b.receive())
-    #expect(two.0.kind == .terminal)
-    #expect(two.1 > 2)
-    #expect(fcntl(two.1, F_GETFD) == FD_CLOEXEC)
-    close(two.1)
+    #expect(two.message.kind == .terminal)
+    #expect(two.descriptor > 2)
+    #expect(fcntl(two.descriptor, F_GETFD) == FD_CLOEXEC)
+    close(two.descriptor)
     #expect(throws: Errno.EAGAIN) { try b.receive(blocks: false) }
   }
 
