@@ -38,10 +38,11 @@ extension LinuxKernel {
 
   /// Makes what is missing. Usually that is only the last one.
   private func make(_ path: KernelPath, _ kind: Attachment.Missing, _ mode: UInt32) throws(Errno) -> Descriptor {
-    let names = LinuxKernel.components(path.path)
-    if path.root != nil, let name = names.last, name != "..", !path.path.utf8.contains(0) {
-      let folder = KernelPath(root: path.root ?? "/", names.dropLast().joined(separator: "/"))
-      if let folder = try? open(folder, Linux.oPath | O_DIRECTORY),
+    let utf8 = path.path.utf8
+    if let root = path.root, let slash = utf8.lastIndex(of: UInt8(ascii: "/")), !utf8.contains(0) {
+      let name = String(path.path[utf8.index(after: slash)...])
+      if !name.isEmpty, name != ".", name != "..",
+        let folder = try? open(KernelPath(root: root, String(path.path[..<slash])), Linux.oPath | O_DIRECTORY),
         let made = try? make(name, in: folder, kind, mode)
       {
         return made
