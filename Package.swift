@@ -42,7 +42,10 @@ let package = Package(
     // The ends of trace mode: kernel model, programs, network, registries, virtual clock.
     .target(
       name: "Simulation",
-      dependencies: ["JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Engine"]),
+      dependencies: ["JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Engine"],
+      // The simulated kernel is a graph of objects under one lock, and looked at 4,000 times in a container's life:
+      // debug builds, and so the tests, watch that nothing is changed while it is looked at; a release does not.
+      swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
     // docker's verbs, flags and output over the Remote API seam.
     .target(name: "Client", dependencies: ["JSONTree", "Archive", "OCISpec", "Seams"]),
     // docker's config.json and credential helpers, for clients of real daemons.

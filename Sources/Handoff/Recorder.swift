@@ -4,6 +4,15 @@ import Synchronization
 /// Receives every record, in order. Called under the recorder's lock: be quick, never call back.
 public protocol TraceSink: AnyObject, Sendable {
   func receive(_ record: TraceRecord)
+  /// Two records at once: a call and its answer, between which nothing happened.
+  func receive(_ call: TraceRecord, _ answer: TraceRecord)
+}
+
+extension TraceSink {
+  public func receive(_ call: TraceRecord, _ answer: TraceRecord) {
+    receive(call)
+    receive(answer)
+  }
 }
 
 /// Numbers the records of one engine and hands them to its sinks.
@@ -63,10 +72,14 @@ public final class Recorder: Sendable {
     state.withLock { state in
       state.calls += 1
       let id = state.calls
-      emit(
-        &state, cmd: cmd,
-        .call(.init(id: id, parent: parent, from: from, to: to, via: via, op: op, args: args)))
-      emit(&state, cmd: cmd, .return(.init(id: id, outcome: outcome)))
+      state.lastTime = max(state.lastTime, clock())
+      let call = TraceRecord(
+        seq: state.seq + 1, t: state.lastTime, cmd: cmd,
+        event: .call(.init(id: id, parent: parent, from: from, to: to, via: via, op: op, args: args)))
+      let answer = TraceRecord(
+        seq: state.seq + 2, t: state.lastTime, cmd: cmd, event: .return(.init(id: id, outcome: outcome)))
+      state.seq += 2
+      for sink in state.sinks { sink.receive(call, answer) }
     }
   }
 

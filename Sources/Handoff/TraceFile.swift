@@ -51,6 +51,15 @@ public final class TraceFile: TraceSink {
     if isFull { wake.post() }
   }
 
+  public func receive(_ call: TraceRecord, _ answer: TraceRecord) {
+    let isFull = state.withLock { state in
+      state.pending.append(call)
+      state.pending.append(answer)
+      return state.pending.count == TraceFile.batch || state.pending.count == TraceFile.batch + 1
+    }
+    if isFull { wake.post() }
+  }
+
   /// Writes what is left and closes the file. The answer says why the trace is incomplete, if it is.
   @discardableResult
   public func finish() -> String? {

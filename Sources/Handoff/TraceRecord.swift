@@ -59,16 +59,16 @@ public struct TraceRecord: Sendable {
     self.event = event
   }
 
-  /// What happened. Handoffs are boxed: a record is copied to every sink, and then only a reference is.
-  public enum Event: Sendable {
+  /// What happened. It is boxed: a record is copied to every sink, and then only a reference is.
+  public indirect enum Event: Sendable {
     /// A command line was entered.
     case command(line: String)
     /// One part handed something to another.
-    indirect case call(Call)
+    case call(Call)
     /// The answer to a call.
-    indirect case `return`(Return)
+    case `return`(Return)
     /// The connection of a call was hijacked: from here on it carries raw bytes. `id` is the call's own number.
-    indirect case upgrade(Call)
+    case upgrade(Call)
     /// Bytes that the command printed.
     case output(stream: Stream, data: String)
     /// Bytes that the user typed into the command.

@@ -54,7 +54,7 @@ extension RuntimeSpec.Config {
 
   /// The kernel would see another, shorter string.
   func refuseNUL(_ text: String, _ field: String) throws(RuntimeSpec.Invalid) {
-    if text.utf8.contains(0) { throw Invalid(field, "invalid argument: contains nul byte (\\x00)") }
+    if text.holdsNUL { throw Invalid(field, "invalid argument: contains nul byte (\\x00)") }
   }
 
   private func validate(devices: [RuntimeSpec.Device]) throws(RuntimeSpec.Invalid) {

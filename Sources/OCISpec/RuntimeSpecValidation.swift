@@ -34,21 +34,21 @@ extension RuntimeSpec.Process {
     if !selinuxLabel.isEmpty, !hasSELinux {
       throw .init("", "selinux label is specified in config, but selinux is disabled or not supported")
     }
-    for (index, argument) in args.enumerated() where argument.utf8.contains(0) {
+    for (index, argument) in args.enumerated() where argument.holdsNUL {
       throw .init("process.args[\(index)]", "invalid argument: contains nul byte (\\x00)")
     }
     // setresuid(2) and setresgid(2) take it for "as it is": the program would stay root.
     for (name, id) in [("uid", user.uid), ("gid", user.gid)] where id == .max {
       throw .init("process.user.\(name)", "\(id) is nobody's id")
     }
-    for field in [cwd, apparmorProfile, selinuxLabel] where field.utf8.contains(0) {
+    for field in [cwd, apparmorProfile, selinuxLabel] where field.holdsNUL {
       throw .init("process", "invalid argument: contains nul byte (\\x00)")
     }
     for entry in env {
       let name = entry.utf8.prefix { $0 != UInt8(ascii: "=") }
       guard name.count < entry.utf8.count else { throw .init("", "invalid environment variable: missing '='") }
       guard !name.isEmpty else { throw .init("", "invalid environment variable: name cannot be empty") }
-      if entry.utf8.contains(0) {
+      if entry.holdsNUL {
         throw .init("", "invalid environment variable \(quoted(String(Substring(name)))): contains nul byte (\\x00)")
       }
     }
@@ -129,7 +129,7 @@ extension RuntimeSpec.Config {
 
   private func validate(_ mount: RuntimeSpec.Mount, _ index: Int) throws(RuntimeSpec.Invalid) {
     guard !mount.destination.isEmpty else { throw Invalid("mounts[\(index)].destination", "must be specified") }
-    for field in [mount.destination, mount.source, mount.type] + mount.options where field.utf8.contains(0) {
+    for field in [mount.destination, mount.source, mount.type] + mount.options where field.holdsNUL {
       throw Invalid("", "invalid mount \(mount.destination): mount field contains null byte")
     }
     let options = mount.parsedOptions
@@ -378,5 +378,14 @@ extension RuntimeSpec {
       }
     }
     return true
+  }
+}
+
+extension String {
+  /// Whether a byte of it is 0: every string of a configuration is looked at.
+  var holdsNUL: Bool {
+    let bytes = utf8.span
+    for index in bytes.indices where bytes[index] == 0 { return true }
+    return false
   }
 }

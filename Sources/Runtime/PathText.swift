@@ -74,12 +74,27 @@ public enum PathText {
     return path.count == folder.count || path.dropFirst(folder.count).first == UInt8(ascii: "/")
   }
 
+  /// The texts one after the other, put together at once: appending would allocate again and again.
+  public static func joined(_ texts: [String]) -> String {
+    var count = 0
+    for text in texts { count += text.utf8.count }
+    return String(unsafeUninitializedCapacity: count) { buffer in
+      var offset = 0
+      for text in texts {
+        let bytes = text.utf8.span
+        for index in bytes.indices { buffer[offset + index] = bytes[index] }
+        offset += bytes.count
+      }
+      return offset
+    }
+  }
+
   public static func join(_ folder: String, _ name: String) -> String {
     if folder.isEmpty || name.isEmpty { return folder + name }
     let slashes = (folder.utf8.last == UInt8(ascii: "/"), name.utf8.first == UInt8(ascii: "/"))
     switch slashes {
     case (true, true): return folder + name.dropFirst()
-    case (false, false): return "\(folder)/\(name)"
+    case (false, false): return joined([folder, "/", name])
     default: return folder + name
     }
   }

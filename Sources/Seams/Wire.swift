@@ -8,11 +8,26 @@ public protocol Wire: Sendable {
   func departing(from: Party, to: Party, via: Via, op: String) async throws
   /// Called before the caller sees the answer.
   func arriving(from: Party, to: Party, via: Via, op: String) async
+  /// `departing`, if it need not suspend and nothing is wrong; false: nothing was done.
+  func departsAtOnce(from: Party, to: Party, via: Via, op: String) -> Bool
+  /// `arriving`, if it need not suspend; false: nothing was done.
+  func arrivesAtOnce(from: Party, to: Party, via: Via, op: String) -> Bool
+}
+
+extension Wire {
+  public func departsAtOnce(from: Party, to: Party, via: Via, op: String) -> Bool { false }
+  public func arrivesAtOnce(from: Party, to: Party, via: Via, op: String) -> Bool { false }
 }
 
 /// Called between the recording of a call and its being carried out; `step on` waits here for the user.
 public protocol StepGate: Sendable {
   func pass(_ call: TraceRecord.Call) async
+  /// Nothing is held back: `pass` need not be asked.
+  var isOpen: Bool { get }
+}
+
+extension StepGate {
+  public var isOpen: Bool { false }
 }
 
 /// The traced decorator of every seam: records each call and each return around whatever it wraps.
@@ -46,14 +61,18 @@ public struct Tap: Sendable {
     let context = TraceContext.current
     let id = recorder.call(
       cmd: context.cmd, parent: context.parent, from: from, to: to, via: via, op: op, args: args, isUpgrade: isUpgrade)
-    if let gate {
+    if let gate, !gate.isOpen {
       await gate.pass(.init(id: id, parent: context.parent, from: from, to: to, via: via, op: op, args: args))
     }
     do {
       let answer = try await TraceContext.$current.withValue(TraceContext(cmd: context.cmd, parent: id)) {
-        if let wire { try await wire.departing(from: from, to: to, via: via, op: op) }
+        if let wire, !wire.departsAtOnce(from: from, to: to, via: via, op: op) {
+          try await wire.departing(from: from, to: to, via: via, op: op)
+        }
         let answer = try await body()
-        if let wire { await wire.arriving(from: from, to: to, via: via, op: op) }
+        if let wire, !wire.arrivesAtOnce(from: from, to: to, via: via, op: op) {
+          await wire.arriving(from: from, to: to, via: via, op: op)
+        }
         return answer
       }
       recorder.return(cmd: context.cmd, id: id, outcome(answer))

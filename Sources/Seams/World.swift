@@ -9,6 +9,9 @@ public protocol World: Sendable {
   var unixTime: UInt64 { get }
   /// Suspends for `nanoseconds`. Throws `CancellationError` when the task is cancelled meanwhile.
   func sleep(_ nanoseconds: UInt64) async throws
+  /// Lets `nanoseconds` pass at once, when nothing else can happen meanwhile and nobody waits for them. False: nothing
+  /// was done, and `sleep` is due.
+  func elapse(_ nanoseconds: UInt64) -> Bool
   /// Runs `body` on its own; the trace context of the caller goes along.
   @discardableResult
   func spawn(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never>
@@ -17,6 +20,8 @@ public protocol World: Sendable {
 }
 
 extension World {
+  public func elapse(_ nanoseconds: UInt64) -> Bool { false }
+
   /// A random id of `count` hexadecimal digits (containers, networks and exec sessions have 64).
   public func hexID(_ count: Int = 64) -> String {
     let digits = Array("0123456789abcdef".utf8)

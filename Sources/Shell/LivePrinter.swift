@@ -23,11 +23,22 @@ final class LivePrinter: TraceSink {
   func receive(_ record: TraceRecord) {
     state.withLock { state in
       guard !state.isMuted, state.isOn else { return }
-      if let text = state.lines.text(for: record) {
-        state.buffer.append(contentsOf: text.utf8)
-        if state.buffer.count > 1 << 16 { LivePrinter.write(&state.buffer) }
-      }
+      LivePrinter.show(record, &state)
     }
+  }
+
+  func receive(_ call: TraceRecord, _ answer: TraceRecord) {
+    state.withLock { state in
+      guard !state.isMuted, state.isOn else { return }
+      LivePrinter.show(call, &state)
+      LivePrinter.show(answer, &state)
+    }
+  }
+
+  private static func show(_ record: TraceRecord, _ state: inout State) {
+    guard let text = state.lines.text(for: record) else { return }
+    state.buffer.append(contentsOf: text.utf8)
+    if state.buffer.count > 1 << 16 { write(&state.buffer) }
   }
 
   /// Writes what has been gathered.

@@ -19,6 +19,8 @@ final class Stepper: StepGate {
 
   init(isShown: @escaping @Sendable (TraceRecord.Call) -> Bool) { self.isShown = isShown }
 
+  var isOpen: Bool { state.withLock { !$0.isOn || $0.isRunningOn } }
+
   func pass(_ call: TraceRecord.Call) async {
     guard state.withLock({ $0.isOn && !$0.isRunningOn }), isShown(call) else { return }
     await withCheckedContinuation { continuation in

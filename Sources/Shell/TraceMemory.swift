@@ -24,20 +24,27 @@ public final class TraceMemory: TraceSink {
   /// Keeps at least `capacity` records, and fewer than a chunk more.
   public init(capacity: Int = 200_000) { self.capacity = capacity }
 
-  public func receive(_ record: TraceRecord) {
+  public func receive(_ record: TraceRecord) { state.withLock { keep(record, &$0) } }
+
+  public func receive(_ call: TraceRecord, _ answer: TraceRecord) {
     state.withLock { state in
-      if state.newest.count == TraceMemory.chunk {
-        state.chunks.append(state.newest)
-        state.newest = []
-        state.newest.reserveCapacity(TraceMemory.chunk)
-      }
-      state.newest.append(record)
-      state.kept += 1
-      if state.kept - TraceMemory.chunk >= capacity {
-        state.chunks.removeFirst()
-        state.dropped += TraceMemory.chunk
-        state.kept -= TraceMemory.chunk
-      }
+      keep(call, &state)
+      keep(answer, &state)
+    }
+  }
+
+  private func keep(_ record: TraceRecord, _ state: inout State) {
+    if state.newest.count == TraceMemory.chunk {
+      state.chunks.append(state.newest)
+      state.newest = []
+      state.newest.reserveCapacity(TraceMemory.chunk)
+    }
+    state.newest.append(record)
+    state.kept += 1
+    if state.kept - TraceMemory.chunk >= capacity {
+      state.chunks.removeFirst()
+      state.dropped += TraceMemory.chunk
+      state.kept -= TraceMemory.chunk
     }
   }
 

@@ -45,6 +45,8 @@ public final class Faults: Sendable {
     for body in observers.withLock({ $0 }) { body(part, kind) }
   }
   public func kind(_ part: String) -> FaultKind? { broken.withLock { $0[part] } }
+  /// Whether any part is broken.
+  var areAny: Bool { broken.withLock { !$0.isEmpty } }
   /// Part and fault, by name.
   public var all: [(part: String, kind: FaultKind)] {
     broken.withLock { broken in broken.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }

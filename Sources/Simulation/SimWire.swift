@@ -41,6 +41,17 @@ public struct SimWire: Wire {
     if latency > 0, via != .exec { try? await world.sleep(latency) }
   }
 
+  public func departsAtOnce(from: Party, to: Party, via: Via, op: String) -> Bool {
+    guard !faults.areAny else { return false }
+    let latency = SimWire.latency(via)
+    return latency == 0 || world.elapse(latency)
+  }
+
+  public func arrivesAtOnce(from: Party, to: Party, via: Via, op: String) -> Bool {
+    let latency = SimWire.latency(via)
+    return latency == 0 || via == .exec || world.elapse(latency)
+  }
+
   /// crun, railcar and drydock-runc stand in runC's place, so `break runc` breaks them too.
   private static func part(_ party: Party) -> String {
     switch party {

@@ -31,22 +31,12 @@ public final class SimWorld: World, TaskExecutor {
   public var unixTime: UInt64 { SimWorld.epoch + now }
 
   public func sleep(_ nanoseconds: UInt64) async throws {
+    if elapse(nanoseconds) { return }
     if Task.isCancelled { throw CancellationError() }
-    // When nothing can happen before the sleeper wakes, suspending it would only bring it back: the clock moves on at
-    // once.
-    let order = state.withLock { state -> UInt64? in
-      let (time, isNever) = state.now.addingReportingOverflow(nanoseconds)
-      if state.strides > 0, !isNever, time <= state.horizon, state.head == state.queue.count,
-        state.timers.next().map({ $0 > time }) ?? true
-      {
-        state.now = time
-        state.strides -= 1
-        return nil
-      }
+    let order = state.withLock { state in
       state.order += 1
       return state.order
     }
-    guard let order else { return }
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isCancelled = state.withLock { state -> Bool in
@@ -62,6 +52,21 @@ public final class SimWorld: World, TaskExecutor {
       state.withLock { $0.timers.cancel(order) }?.resume()
     }
     if Task.isCancelled { throw CancellationError() }
+  }
+
+  /// When nothing can happen before a sleeper wakes, suspending it would only bring it back: the clock moves on at
+  /// once.
+  public func elapse(_ nanoseconds: UInt64) -> Bool {
+    if Task.isCancelled { return false }
+    return state.withLock { state in
+      let (time, isNever) = state.now.addingReportingOverflow(nanoseconds)
+      guard state.strides > 0, !isNever, time <= state.horizon, state.head == state.queue.count,
+        state.timers.next().map({ $0 > time }) ?? true
+      else { return false }
+      state.now = time
+      state.strides -= 1
+      return true
+    }
   }
 
   @discardableResult

@@ -1,5 +1,6 @@
 import Handoff
 import JSONTree
+import Synchronization
 
 /// An operation of containerd's gRPC API.
 public protocol ContainerdOperation: Operation {}
@@ -83,5 +84,20 @@ public struct Blob: Sendable, Hashable, Codable, JSONWritable {
     return ["size": .int(Int64(bytes.count))]
   }
   public func encode(to encoder: any Encoder) throws { try json.encode(to: encoder) }
-  public func write(to writer: inout JSONWriter) { writer.write(json) }
+
+  /// The documents that were written last, and their text: an image's are read again for each of its containers.
+  private static let written = Mutex<[(bytes: [UInt8], text: EncodedJSON)]>([])
+
+  public func write(to writer: inout JSONWriter) {
+    guard bytes.count < 65_536 else { return writer.write(json) }
+    if let text = Blob.written.withLock({ $0.first { $0.bytes == bytes }?.text }) {
+      return writer.write(.encoded(text))
+    }
+    let text = EncodedJSON(json)
+    writer.write(.encoded(text))
+    Blob.written.withLock { written in
+      if written.count == 8 { written.removeFirst() }
+      written.append((bytes, text))
+    }
+  }
 }

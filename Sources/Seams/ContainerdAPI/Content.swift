@@ -78,6 +78,11 @@ public enum Content {
       public init(data: Blob) {
         self.data = data
       }
+      public func write(to writer: inout JSONWriter) {
+        writer.raw("{\"data\":")
+        data.write(to: &writer)
+        writer.raw("}")
+      }
     }
   }
 

@@ -129,15 +129,16 @@ public struct SimHostFiles: HostFiles {
     try asRoot { state throws(Errno) in
       let entries = try state.entries(of: archive)
       let base = try state.within(path, root: root)
-      for entry in entries { try state.extract(entry, into: base, root: root) }
+      let inner = state.inner(base, root: root)
+      for entry in entries { try state.extract(entry, into: inner, root: root) }
     }
   }
 }
 
 extension KernelState {
   /// A host path without the `root` that it may begin with.
-  private func inner(_ path: String, root: String) -> String {
-    guard root != "/", path.utf8.starts(with: root.utf8) else { return path }
+  fileprivate func inner(_ path: String, root: String) -> String {
+    guard root != "/", path.begins(with: root) else { return path }
     let rest = path.utf8.dropFirst(root.utf8.count)
     return rest.isEmpty || rest.first == UInt8(ascii: "/") ? String(Substring(rest)) : path
   }
@@ -183,7 +184,7 @@ extension KernelState {
     if folder.mount.isReadOnly { throw .EROFS }
     if hasMounts(child) { throw .EBUSY }
     if child.isDirectory {
-      forgetWalks()
+      forgetWalks(through: child)
       try empty(child, depth: 0)
     }
     try folder.inode.remove(name, child)
@@ -203,7 +204,10 @@ extension KernelState {
     guard depth < 256 else { throw .ELOOP }
     for name in try inode.names() {
       guard let child = try inode.lookup(name) else { continue }
-      if child.isDirectory { try empty(child, depth: depth + 1) }
+      if child.isDirectory {
+        forgetWalks(through: child)
+        try empty(child, depth: depth + 1)
+      }
       try inode.remove(name, child)
     }
   }
@@ -255,7 +259,7 @@ extension KernelState {
     let parts = entry.path.parts(at: "/").filter { $0 != "." }.map(String.init)
     if parts.contains("..") { throw .EINVAL }
     guard let name = parts.last else { return }
-    let above = inner(base, root: root) + "/" + parts.dropLast().joined(separator: "/")
+    let above = base + "/" + parts.dropLast().joined(separator: "/")
     let folderPath = try within(above, root: root)
     if (try? resolve(folderPath).inode.isDirectory) != true { try mkdirs(folderPath, mode: 0o755) }
     let folder = try resolve(folderPath)
@@ -278,7 +282,7 @@ extension KernelState {
       try folder.inode.remove(name, existing)
     }
     if entry.kind == .hardLink {
-      let target = try within(inner(base, root: root) + "/" + entry.linkTarget, root: root)
+      let target = try within(base + "/" + entry.linkTarget, root: root)
       return try folder.inode.link(name, try resolve(target, []).inode)
     }
     var new = NewInode(

@@ -15,7 +15,9 @@ public struct SimSnapshotDriver: SnapshotDriver {
 
   public init(_ kernel: SimKernel) { self.kernel = kernel }
 
-  private func folder(_ id: Int) -> String { SimSnapshotDriver.root + "/" + String(id) }
+  private func folder(_ id: Int, _ rest: String = "") -> String {
+    PathText.joined([SimSnapshotDriver.root, "/", String(id), rest])
+  }
 
   private func asRoot<R: Sendable>(_ what: String, _ body: (KernelState) throws(Errno) -> R) throws -> R {
     do {
@@ -46,16 +48,22 @@ public struct SimSnapshotDriver: SnapshotDriver {
   }
 
   public func mounts(_ id: Int, parents: [Int], readOnly: Bool) -> [MountRecord] {
-    let path = folder(id)
     guard let nearest = parents.first else {
-      return [MountRecord(type: "bind", source: path + "/fs", options: [readOnly ? "ro" : "rw", "rbind"])]
+      return [MountRecord(type: "bind", source: folder(id, "/fs"), options: [readOnly ? "ro" : "rw", "rbind"])]
     }
     if readOnly, parents.count == 1 {
-      return [MountRecord(type: "bind", source: folder(nearest) + "/fs", options: ["ro", "rbind"])]
+      return [MountRecord(type: "bind", source: folder(nearest, "/fs"), options: ["ro", "rbind"])]
     }
     var options = ["index=off"]
-    if !readOnly { options += ["workdir=" + path + "/work", "upperdir=" + path + "/fs"] }
-    options.append("lowerdir=" + parents.map { folder($0) + "/fs" }.joined(separator: ":"))
+    let root = SimSnapshotDriver.root
+    if !readOnly {
+      let name = String(id)
+      options.append(PathText.joined(["workdir=", root, "/", name, "/work"]))
+      options.append(PathText.joined(["upperdir=", root, "/", name, "/fs"]))
+    }
+    var lower = ["lowerdir="]
+    for (index, parent) in parents.enumerated() { lower += [index == 0 ? "" : ":", root, "/", String(parent), "/fs"] }
+    options.append(PathText.joined(lower))
     return [MountRecord(type: "overlay", source: "overlay", options: options)]
   }
 

@@ -137,7 +137,7 @@ extension KernelState {
 
   /// Splits at `separator`, but not behind a backslash.
   static func split(_ text: String, at separator: Character) -> [String] {
-    if !text.utf8.contains(0x5c) {
+    if !text.has("\\") {
       return text.parts(at: separator.unicodeScalars.first ?? ",", omittingEmpty: false).map(String.init)
     }
     var parts: [String] = [""]

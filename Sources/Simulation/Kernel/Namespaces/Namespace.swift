@@ -199,7 +199,7 @@ final class MountNamespace: Namespace {
 
   deinit {
     for mount in root.tree { mount.namespace = nil }
-    root.fs.kernel.forgetWalks()
+    root.fs.kernel.forgetWalksOfNobody()
   }
 }
 

@@ -22,15 +22,33 @@ extension StringProtocol {
   }
 
   /// Whether one of its bytes is `byte` (ASCII).
-  func has(_ byte: Unicode.Scalar) -> Bool { utf8.contains(UInt8(truncatingIfNeeded: byte.value)) }
+  func has(_ byte: Unicode.Scalar) -> Bool {
+    let byte = UInt8(truncatingIfNeeded: byte.value)
+    let utf8 = Substring(self).utf8
+    let bytes = utf8.span
+    for index in bytes.indices where bytes[index] == byte { return true }
+    return false
+  }
+
+  /// Whether its first bytes are those of `start`.
+  func begins(with start: String) -> Bool {
+    let utf8 = Substring(self).utf8
+    let (bytes, wanted) = (utf8.span, start.utf8.span)
+    guard bytes.count >= wanted.count else { return false }
+    for index in wanted.indices where bytes[index] != wanted[index] { return false }
+    return true
+  }
 
   /// Whether `word` is in it, byte by byte.
   func mentions(_ word: String) -> Bool {
-    let length = word.utf8.count
-    var rest = Substring(self).utf8
-    while rest.count >= length {
-      if rest.starts(with: word.utf8) { return true }
-      rest.removeFirst()
+    let utf8 = Substring(self).utf8
+    let (bytes, wanted) = (utf8.span, word.utf8.span)
+    var start = 0
+    while start + wanted.count <= bytes.count {
+      var index = 0
+      while index < wanted.count, bytes[start + index] == wanted[index] { index += 1 }
+      if index == wanted.count { return true }
+      start += 1
     }
     return false
   }

@@ -61,6 +61,8 @@ class Inode {
   final var name = ""
   /// How many mounts, in all mount namespaces, lie on it.
   final var mountCount = 0
+  /// A remembered path may go through it (`WalkCache`).
+  final var isOnWalks = false
   final var device = DeviceNumber.whiteout
 
   init(fs: FileSystem, kind: InodeKind, mode: UInt32, uid: UInt32 = 0, gid: UInt32 = 0, modified: Int64) {
@@ -198,6 +200,7 @@ class FileSystem {
     while let inode = pending.popLast() {
       for child in inode.takeChildren() {
         child.parent = nil
+        if child.isOnWalks { root.kernel.forgetWalks(through: child) }
         if child.isDirectory { pending.append(child) }
       }
     }

@@ -130,6 +130,23 @@ extension NameTable.Entry: Sendable where Value: Sendable {}
 private func isSame(_ text: String, _ name: Span<UInt8>) -> Bool {
   let utf8 = text.utf8.span
   guard utf8.count == name.count else { return false }
-  for index in utf8.indices where utf8[index] != name[index] { return false }
+  return utf8.withUnsafeBytes { a in name.withUnsafeBytes { b in areSame(a, b) } }
+}
+
+/// Whether the bytes are the same: eight at a time. There are equally many.
+func areSame(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+  var offset = 0
+  while offset + 8 <= a.count {
+    if a.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      != b.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    {
+      return false
+    }
+    offset += 8
+  }
+  while offset < a.count {
+    if a[offset] != b[offset] { return false }
+    offset += 1
+  }
   return true
 }

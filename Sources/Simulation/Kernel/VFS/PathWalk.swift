@@ -69,8 +69,16 @@ extension KernelState {
     if let known = walks.find(path, root) { return known }
     var links = 0
     var trail = WalkTrail()
-    let place = try walk(path, from: root, root: root, flags.union(.follow), &links, trail: &trail)
-    if links == 0, trail.isStable, place.inode.isDirectory { walks.keep(path, root, place, trail) }
+    let place: Path
+    if let above = walks.findAbove(path, root) {
+      trail = above.trail
+      place = try walk(
+        path.extracting(above.length..<path.count), from: above.place, root: root, flags.union(.follow), &links,
+        trail: &trail, isWhole: false)
+    } else {
+      place = try walk(path, from: root, root: root, flags.union(.follow), &links, trail: &trail)
+    }
+    if links == 0, trail.isStable, place.inode.isDirectory { rememberWalk(path, root, place, trail) }
     return place
   }
 
@@ -164,6 +172,7 @@ extension KernelState {
       if length <= 2, bytes[begin] == 0x2e {
         if length == 1 { continue }
         if bytes[begin + 1] == 0x2e {
+          trail.pass(inode)
           (mount, inode) = above(mount, inode, root: root)
           continue
         }

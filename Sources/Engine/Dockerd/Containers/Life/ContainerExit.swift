@@ -78,7 +78,10 @@ extension ContainerService {
 
   private func handleExitLocked(_ container: Container, _ exit: TaskExit?) async -> Bool {
     // A container whose networking failed was never started.
-    if container.read({ $0.state.error.contains(ContainerService.networkFailure) }) { return false }
+    // Usually there is no error, and to look for words in it costs more than anything else here.
+    if container.read({ !$0.state.error.isEmpty && $0.state.error.contains(ContainerService.networkFailure) }) {
+      return false
+    }
     if let exit, await isDuplicate(container, exit) { return false }
     stopHealthMonitor(container)
     var (exitCode, exitedAt) = (0, world.unixTime)
