@@ -8,6 +8,7 @@ let package = Package(
   products: [
     .executable(name: "drydock", targets: ["drydock"]),
     .executable(name: "drydock-runc", targets: ["drydock-runc"]),
+    .executable(name: "drydockd", targets: ["drydockd"]),
   ],
   dependencies: [
     // The outermost command line of the executables (docker's own verbs have pflag's grammar, which is ours).
@@ -122,6 +123,23 @@ let package = Package(
         "JSONTree", "OCISpec", "Handoff", "Runtime", "Seams", "Engine", "LinuxHost", "StateDatabase", "Registry",
         "ImageStore",
       ]),
+    // HTTP/1.1 messages as bytes: what server and client of the Remote API have in common.
+    .target(name: "HTTPCodec"),
+    // The Remote API seam's wire server: the Docker Engine API on unix sockets and TCP with TLS.
+    .target(
+      name: "RemoteAPI",
+      dependencies: [
+        "JSONTree", "Seams", "HTTPCodec", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ]),
+    // Its wire client: what `drydock` reaches a daemon by; no NIO.
+    .target(name: "DaemonClient", dependencies: ["JSONTree", "Seams", "HTTPCodec"]),
+    // The engine as a daemon: a simulated machine that real clients use, the feed of its trace, pid file.
+    .target(
+      name: "DrydockDaemon", dependencies: ["JSONTree", "Handoff", "Seams", "Engine", "Simulation", "RemoteAPI"]),
+    .executableTarget(
+      name: "drydockd",
+      dependencies: ["DrydockDaemon", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive"]),
     .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),

@@ -12,6 +12,7 @@ public final class ByteChannel: Sendable {
     var readClosed = false
     var reader: CheckedContinuation<Void, Never>?
     var writers: [CheckedContinuation<Void, Never>] = []
+    var onUnread: [@Sendable () -> Void] = []
   }
   private let state = Mutex(State())
   private let capacity: Int
@@ -115,14 +116,24 @@ public final class ByteChannel: Sendable {
 
   /// Nobody reads any more: writers see a broken pipe.
   public func closeReading() {
-    let (reader, writers) = state.withLock { state in
+    let (reader, writers, onUnread) = state.withLock { state in
       state.readClosed = true
       (state.chunks, state.buffered) = ([], 0)
-      defer { (state.reader, state.writers) = (nil, []) }
-      return (state.reader, state.writers)
+      defer { (state.reader, state.writers, state.onUnread) = (nil, [], []) }
+      return (state.reader, state.writers, state.onUnread)
     }
     reader?.resume()
     for writer in writers { writer.resume() }
+    for body in onUnread { body() }
+  }
+
+  /// Calls `body` once, as soon as nobody reads any more: who makes the bytes need not try to write to learn of it.
+  public func whenUnread(_ body: @escaping @Sendable () -> Void) {
+    let isUnread = state.withLock { state in
+      if !state.readClosed { state.onUnread.append(body) }
+      return state.readClosed
+    }
+    if isUnread { body() }
   }
 
   /// True when no writer will come any more.

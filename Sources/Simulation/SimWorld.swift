@@ -20,15 +20,21 @@ public final class SimWorld: World, TaskExecutor {
   /// A job that only sleeps and goes on must let its driver look up now and then: Ctrl-C, the end of a command.
   private static let stridesPerJob = 64
   private let state: Mutex<State>
-  /// 2026-01-01T00:00:00Z, in nanoseconds: when every simulated session starts.
+  /// 2026-01-01T00:00:00Z, in nanoseconds: when every simulated session starts, unless it is told otherwise.
   public static let epoch: UInt64 = 1_767_225_600_000_000_000
+  /// When this one started.
+  public let started: UInt64
 
-  public init(seed: UInt64) { state = Mutex(State(random: seed)) }
+  /// `started` is the time at the beginning, in nanoseconds since 1970.
+  public init(seed: UInt64, started: UInt64 = SimWorld.epoch) {
+    state = Mutex(State(random: seed))
+    self.started = started
+  }
 
   // MARK: World
 
   public var now: UInt64 { state.withLock { $0.now } }
-  public var unixTime: UInt64 { SimWorld.epoch + now }
+  public var unixTime: UInt64 { started + now }
 
   public func sleep(_ nanoseconds: UInt64) async throws {
     if elapse(nanoseconds) { return }

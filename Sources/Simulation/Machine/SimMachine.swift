@@ -1,3 +1,4 @@
+import Engine
 import Handoff
 import Seams
 import Synchronization
@@ -29,16 +30,16 @@ public final class SimMachine: Sendable {
   private let state: Mutex<State>
 
   /// A machine as it stands after booting. `gate` is where `step on` waits; `programs` are added to the standard ones;
-  /// without a `runtime` each stack begins with its own (crun for podman, runc for the others). Throws `EngineError`
-  /// when a part does not come up.
+  /// without a `runtime` each stack begins with its own (crun for podman, runc for the others); `started` is the time at
+  /// the beginning, in nanoseconds since 1970. Throws `EngineError` when a part does not come up.
   public init(
-    seed: UInt64, stack: String, runtime: String? = nil, gate: (any StepGate)? = nil,
-    programs added: [String: any SimProgram] = [:]
+    seed: UInt64, stack: String, runtime: String? = nil, started: UInt64 = SimWorld.epoch,
+    gate: (any StepGate)? = nil, programs added: [String: any SimProgram] = [:]
   ) throws {
     var programs = SimMachine.standard
     for (name, program) in added { programs.register(name, program) }
     self.programs = programs
-    let world = SimWorld(seed: seed)
+    let world = SimWorld(seed: seed, started: started)
     (self.seed, self.world, self.gate) = (seed, world, gate)
     // The stack's own says nothing about others that are used later.
     firstRuntime = runtime.flatMap {
@@ -157,7 +158,7 @@ public final class SimMachine: Sendable {
   public var header: TraceHeader {
     TraceHeader(
       mode: "trace", stack: stack, runtime: runtime, engine: "drydock \(SimMachine.engineVersion)",
-      started: "2026-01-01T00:00:00Z", seed: seed)
+      started: RFC3339Time.text(world.started), seed: seed)
   }
 }
 

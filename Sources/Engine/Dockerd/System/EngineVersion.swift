@@ -1,9 +1,9 @@
 /// Which Docker Engine this one speaks like.
-enum EngineVersion {
-  static let version = "29.0.0"
+public enum EngineVersion {
+  public static let version = "29.0.0"
   /// The newest Remote API, and the oldest that is still spoken.
-  static let api = "1.52"
-  static let minimumAPI = "1.44"
+  public static let api = "1.52"
+  public static let minimumAPI = "1.24"
   static let platformName = "Drydock Engine"
   /// Of the Docker release whose behaviour is followed.
   static let commit = "d105562"

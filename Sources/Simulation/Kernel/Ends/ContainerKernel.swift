@@ -104,7 +104,7 @@ extension SimKernel: ContainerKernel {
       let command = process.arguments.joined(separator: " ")
       return HostProcessInfo(
         pid: pid, ppid: process.parent?.pid ?? 0, uid: process.credentials.ruid,
-        started: (SimWorld.epoch + process.startedAt) / Duration64.second, cpu: process.cpuTime,
+        started: (world.started + process.startedAt) / Duration64.second, cpu: process.cpuTime,
         tty: process.terminal.map { "pts/\($0.number)" } ?? "?",
         command: process.isAlive ? command : "[\(process.comm)] <defunct>")
     }

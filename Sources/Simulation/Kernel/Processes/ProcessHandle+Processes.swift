@@ -89,7 +89,7 @@ extension ProcessHandle {
         SimProcessInfo(
           pid: number, ppid: process.parent?.number(in: pids) ?? 0,
           uid: reader.credentials.userNamespace.user(process.credentials.euid), state: process.letter,
-          cpu: process.cpuTime, memory: process.memory, startedAt: SimWorld.epoch + process.startedAt,
+          cpu: process.cpuTime, memory: process.memory, startedAt: state.world.started + process.startedAt,
           arguments: process.isAlive ? process.arguments : ["[\(process.comm)]"])
       }
     }

@@ -1,0 +1,76 @@
+import HTTPCodec
+import JSONTree
+import Seams
+
+/// From an HTTP request to one of the Remote API.
+extension APIRequest {
+  /// `/v1.50/…`: the version, as the client wrote it; nil without one.
+  static func version(of target: String) -> String? {
+    guard target.hasPrefix("/v") else { return nil }
+    let version = target.dropFirst(2).prefix { $0 != "/" && $0 != "?" }
+    guard !version.isEmpty, version.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }),
+      version.first != ".", version.contains(where: \.isNumber)
+    else { return nil }
+    return String(version)
+  }
+
+  /// Whether the request's body is a stream of bytes (an archive) rather than JSON.
+  var takesUpload: Bool {
+    switch op {
+    case "PUT /containers/{id}/archive", "POST /images/load", "POST /build": true
+    case "POST /images/create": query("fromSrc") == "-"
+    default: false
+    }
+  }
+
+  /// Whether the answer is a raw connection.
+  func wantsHijack(_ head: HTTPRequestHead) -> Bool {
+    switch op {
+    case "POST /containers/{id}/attach": true
+    case "POST /exec/{id}/start": body?["Detach"]?.bool != true
+    default: head.upgrade == "tcp"
+    }
+  }
+
+  /// The credentials in `X-Registry-Auth` (base64url of JSON). What cannot be read counts as none, as in moby.
+  static func registryAuth(_ head: HTTPRequestHead) -> JSON? {
+    guard let header = head.headers.first("X-Registry-Auth"), let bytes = decodedBase64(header) else { return nil }
+    return try? JSON(parsing: bytes, maxDepth: 16)
+  }
+
+  /// Why a body that should be JSON is refused for its type (moby's httputils.CheckForJSON); nil when it is not.
+  static func typeRefusal(_ head: HTTPRequestHead) -> String? {
+    let type = head.headers.first("Content-Type") ?? ""
+    let media = type.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
+    if media.isEmpty { return "malformed Content-Type header (\(type)): mime: no media type" }
+    guard media == "application/json" else {
+      return "unsupported Content-Type header (\(type)): must be 'application/json'"
+    }
+    return nil
+  }
+
+  /// RFC 4648, with either alphabet, padded or not; nil when `text` is none.
+  static func decodedBase64(_ text: String) -> [UInt8]? {
+    var out: [UInt8] = []
+    var (bits, count) = (UInt32(0), 0)
+    for byte in text.utf8 {
+      let value: UInt8
+      switch byte {
+      case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - UInt8(ascii: "A")
+      case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - UInt8(ascii: "a") + 26
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte - UInt8(ascii: "0") + 52
+      case UInt8(ascii: "+"), UInt8(ascii: "-"): value = 62
+      case UInt8(ascii: "/"), UInt8(ascii: "_"): value = 63
+      case UInt8(ascii: "="): continue
+      default: return nil
+      }
+      bits = bits << 6 | UInt32(value)
+      count += 6
+      if count >= 8 {
+        count -= 8
+        out.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+      }
+    }
+    return out
+  }
+}
