@@ -61,7 +61,7 @@ let package = Package(
       name: "Shell",
       dependencies: [
         "CReadline", "JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Client", "Simulation",
-        "Teaching",
+        "Teaching", "DaemonClient", "UserConfiguration",
       ]),
     .executableTarget(
       name: "drydock",

@@ -25,8 +25,14 @@ let generalCommands: [SessionCommand] = [
         session.say("mode trace: nothing is really run\n")
         return 0
       case ["real"]:
-        session.complain("real mode is not part of this version yet; trace mode goes on")
-        return 1
+        // In front of a real daemon until the user comes back; the simulated machine waits meanwhile.
+        guard session.isInteractive else {
+          session.complain("a script chooses its mode at the start: drydock shell --mode real --script FILE")
+          return 1
+        }
+        var options = SessionOptions()
+        (options.isInteractive, options.showsHandoffs) = (session.isInteractive, session.options.showsHandoffs)
+        return RealShell.run(options, script: nil, failFast: false)
       default: return session.usage("mode")
       }
     }),

@@ -22,15 +22,6 @@ public enum Launch {
   /// Before anything else: a reader of our output that has gone (`| head`) is told by EPIPE, not by the process's end.
   public static func prepare() { signal(SIGPIPE, SIG_IGN) }
 
-  /// Why a docker command cannot be given to `drydock` itself yet; nil when it is none.
-  public static func oneShotRefusal(_ arguments: [String]) -> String? {
-    guard let first = arguments.first, first != "help", !first.hasPrefix("-"), DockerCommandLine.isCommand(first) else {
-      return nil
-    }
-    return "drydock \(first): one command against a running engine comes with real mode. In trace mode type it in the "
-      + "REPL (drydock), or: echo 'docker \(first) …' | drydock shell --script -"
-  }
-
   /// Ends the process with what is wrong.
   public static func fail(_ text: String) -> Never {
     Terminal.write(2, text + "\n")

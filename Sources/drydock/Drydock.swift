@@ -31,10 +31,8 @@ struct ShellCommand: ParsableCommand {
 
   func run() throws {
     var options = SessionOptions()
-    guard mode == "trace" else {
-      throw ValidationError(
-        mode == "real"
-          ? "real mode is not part of this version yet: use --mode trace" : "no such mode: \(mode); there is trace")
+    guard ["trace", "real"].contains(mode) else {
+      throw ValidationError("no such mode: \(mode); there are trace and real")
     }
     options.stack = try choice(stack, of: SessionOptions.stacks, as: "stack")
     options.runtime = try runtime.map { try choice($0, of: SessionOptions.runtimes, as: "runtime") }
@@ -46,7 +44,10 @@ struct ShellCommand: ParsableCommand {
       else { return }
       options.language = language
     }
-    throw ExitCode(Launch.shell(options, script: script, failFast: failFast))
+    throw ExitCode(
+      mode == "real"
+        ? Launch.realShell(options, script: script, failFast: failFast)
+        : Launch.shell(options, script: script, failFast: failFast))
   }
 
   private func choice(_ value: String, of known: [String], as what: String) throws -> String {

@@ -1,6 +1,11 @@
 import Shell
 
-// `drydock` alone is the REPL; the first word chooses otherwise.
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+// `drydock` alone is the REPL; the first word chooses otherwise: a docker command goes to a daemon.
 Launch.prepare()
-if let refusal = Launch.oneShotRefusal(Array(CommandLine.arguments.dropFirst())) { Launch.fail(refusal) }
+let words = Array(CommandLine.arguments.dropFirst())
+if Launch.isOneShot(words) { exit(Launch.oneShot(words)) }
 Drydock.main()
