@@ -120,11 +120,18 @@ struct StateDirectoryTests {
     #expect(try refusal { try root.create("c2") }.contains("owned by uid 4242"))
   }
 
+  @Test("An empty state.json is that of a create which had made nothing yet: there is no such container")
+  func empty() throws {
+    let directory = try saved(Self.record())
+    folder.write("root/c1/state.json", "")
+    #expect(try refusal { try directory.load() } == "container does not exist")
+  }
+
   @Test("A state.json that was cut off anywhere is refused, and says where it is")
   func truncated() throws {
     let directory = try saved(Self.record())
     let whole = try HostFile.read(directory.path + "/state.json")
-    for length in stride(from: 0, to: whole.count, by: 5) {
+    for length in stride(from: 1, to: whole.count, by: 5) {
       folder.write("root/c1/state.json", String(decoding: whole[..<length], as: UTF8.self))
       let words = try refusal { try directory.load() }
       #expect(words.hasPrefix("container c1 has a broken state: \(directory.path)/state.json: "), "\(length)")
