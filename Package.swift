@@ -175,6 +175,11 @@ let package = Package(
       name: "layer-tool", dependencies: ["ImageStore", "CLinux", "CSeccomp", "JSONTree", "OCISpec", "Seams"],
       path: "Tests/LayerTool"),
     .testTarget(name: "ImageStoreTests", dependencies: ["ImageStore", "Archive", "layer-tool"]),
+    .testTarget(
+      name: "RemoteAPITests",
+      dependencies: [
+        "RemoteAPI", "DaemonClient", "DrydockDaemon", "HTTPCodec", "Simulation", "Handoff", "JSONTree", "Seams",
+      ]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     // Containers by the real drydock-runc: needs root, bundles of its own making, and the genuine neighbours.
     .target(name: "CHarness", path: "Tests/CHarness"),
