@@ -26,11 +26,11 @@ struct UnixSocket: Sendable {
     }
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw refuse(String(cString: strerror(errno))) }
-    // Nobody shall come in between bind and chmod.
-    let mask = umask(0o177)
+    // Nobody shall come in between bind and chmod: on Linux the file takes its mode from the socket. (umask(2) is the
+    // whole process's, and other threads make files meanwhile.)
+    fchmod(descriptor, 0o600)
     let isBound = try UnixSocket.withAddress(path) { bind(descriptor, $0, $1) == 0 }
     let reason = String(cString: strerror(errno))
-    umask(mask)
     guard isBound, lstat(path, &info) == 0 else {
       close(descriptor)
       throw refuse("bind: \(reason)")
