@@ -1,6 +1,7 @@
 import DrydockDaemon
 import Foundation
 import RemoteAPI
+import Synchronization
 import Testing
 
 /// The genuine `docker` in front of a simulated engine behind a real socket.
@@ -90,9 +91,9 @@ struct GenuineDocker: Sendable {
     }
   }
 
-  private final class Gathered: @unchecked Sendable {
-    // Set before and read after a semaphore.
-    var data = Data()
-    func set(_ data: Data) { self.data = data }
+  private final class Gathered: Sendable {
+    private let kept = Mutex(Data())
+    var data: Data { kept.withLock { $0 } }
+    func set(_ data: Data) { kept.withLock { $0 = data } }
   }
 }
