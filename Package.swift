@@ -26,31 +26,37 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
   ],
   targets: [
+    // Base64, as headers, configuration files and pax records have it.
+    .target(name: "Encodings"),
+    // Threads for what blocks.
+    .target(name: "Threads"),
     // JSON as a tree: fast writer, strict parser, Codable bridge; no Foundation.
     .target(name: "JSONTree"),
     // tar, as layers, `docker cp` and `docker save` have it; no Foundation.
-    .target(name: "Archive"),
+    .target(name: "Archive", dependencies: ["Encodings"]),
     // image-spec, runtime-spec, distribution-spec as values; digests, references.
     .target(name: "OCISpec", dependencies: ["JSONTree"]),
     // Parties, trace records, recorder, reader, spine, diff.
-    .target(name: "Handoff", dependencies: ["JSONTree"]),
+    .target(name: "Handoff", dependencies: ["JSONTree", "Threads"]),
     // config.json → Plan; the Kernel seam; the verbs of an OCI runtime.
     .target(name: "Runtime", dependencies: ["JSONTree", "OCISpec"]),
     // The protocols between the parts, their operations, and the traced decorator.
     .target(name: "Seams", dependencies: ["JSONTree", "OCISpec", "Handoff", "Runtime"]),
     // The core, used in both modes: Dockerd/, Containerd/, Shim/, Runc/.
-    .target(name: "Engine", dependencies: ["JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams"]),
+    .target(
+      name: "Engine", dependencies: ["Encodings", "JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams"]),
     // The ends of trace mode: kernel model, programs, network, registries, virtual clock.
     .target(
       name: "Simulation",
-      dependencies: ["JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Engine"],
+      dependencies: ["Encodings", "JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Engine"],
       // The simulated kernel is a graph of objects under one lock, and looked at 4,000 times in a container's life:
       // debug builds, and so the tests, watch that nothing is changed while it is looked at; a release does not.
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
     // docker's verbs, flags and output over the Remote API seam.
-    .target(name: "Client", dependencies: ["JSONTree", "Archive", "OCISpec", "Seams"]),
+    .target(name: "Client", dependencies: ["Encodings", "JSONTree", "Archive", "OCISpec", "Seams"]),
     // docker's config.json and credential helpers, for clients of real daemons.
-    .target(name: "UserConfiguration", dependencies: ["JSONTree", "Seams", "Client"]),
+    .target(
+      name: "UserConfiguration", dependencies: ["Encodings", "Threads", "JSONTree", "Seams", "Client"]),
     // Why texts, lessons, replay, diagrams, topology.
     .target(
       name: "Teaching",
@@ -60,7 +66,7 @@ let package = Package(
     .target(
       name: "Shell",
       dependencies: [
-        "CReadline", "JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Client", "Simulation",
+        "CReadline", "Threads", "JSONTree", "Archive", "OCISpec", "Handoff", "Runtime", "Seams", "Client", "Simulation",
         "Teaching", "DaemonClient", "UserConfiguration",
       ]),
     .executableTarget(
@@ -106,6 +112,8 @@ let package = Package(
       dependencies: [
         // openat2, and what is variadic.
         "CLinux",
+        // Unpacking, diffs.
+        "Threads",
         // tar headers.
         "Archive",
         // Layers are compressed.
@@ -129,17 +137,23 @@ let package = Package(
     .target(
       name: "RemoteAPI",
       dependencies: [
-        "JSONTree", "Seams", "HTTPCodec", .product(name: "NIOCore", package: "swift-nio"),
+        "Encodings", "JSONTree", "Seams", "HTTPCodec", .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
     // Its wire client: what `drydock` reaches a daemon by; no NIO.
-    .target(name: "DaemonClient", dependencies: ["JSONTree", "Seams", "HTTPCodec"]),
+    .target(name: "DaemonClient", dependencies: ["Encodings", "Threads", "JSONTree", "Seams", "HTTPCodec"]),
     // The engine as a daemon: a simulated machine that real clients use, the feed of its trace, pid file.
     .target(
-      name: "DrydockDaemon", dependencies: ["JSONTree", "Handoff", "Seams", "Engine", "Simulation", "RemoteAPI"]),
+      name: "DrydockDaemon",
+      dependencies: ["Threads", "JSONTree", "Handoff", "Seams", "Engine", "Simulation", "RemoteAPI"]),
     .executableTarget(
       name: "drydockd",
-      dependencies: ["DrydockDaemon", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: [
+        "DrydockDaemon", "Handoff", "RealMachine", "Registry", "Seams",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .testTarget(name: "EncodingsTests", dependencies: ["Encodings"]),
+    .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive"]),
     .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"]),
@@ -149,14 +163,23 @@ let package = Package(
     .testTarget(name: "EngineTests", dependencies: ["Engine"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(
-      name: "ClientTests", dependencies: ["Client", "Archive", "JSONTree", "OCISpec", "Seams"], exclude: ["Fixtures"]),
+      name: "ClientTests", dependencies: ["Client", "Encodings", "Archive", "JSONTree", "OCISpec", "Seams"],
+      exclude: ["Fixtures"]),
     .testTarget(name: "UserConfigurationTests", dependencies: ["UserConfiguration", "JSONTree", "Seams"]),
     .testTarget(name: "TeachingTests", dependencies: ["Teaching"]),
     .testTarget(name: "ShellTests", dependencies: ["Shell"]),
+    // Registries for tests: one that does what a test wants, and the genuine one.
+    .target(
+      name: "RegistryHarness",
+      dependencies: [
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ], path: "Tests/RegistryHarness"),
     .testTarget(
       name: "RegistryTests",
       dependencies: [
-        "Registry", "LinuxHost", "Engine", "Simulation", "OCISpec", .product(name: "NIOCore", package: "swift-nio"),
+        "RegistryHarness", "Registry", "LinuxHost", "Engine", "Simulation", "OCISpec",
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
@@ -165,7 +188,7 @@ let package = Package(
     .testTarget(
       name: "RealMachineTests",
       dependencies: [
-        "CrashingEngine",
+        "CrashingEngine", "RegistryHarness",
         "RealMachine", "StateDatabase", "LinuxHost", "ImageStore", "Registry", "Engine", "Simulation", "Archive",
         "JSONTree", "OCISpec", "Handoff", "Seams", .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -1,3 +1,5 @@
+import Encodings
+
 /// The records of a pax extended header that say something of the member behind it (POSIX.1-2017, pax; star(5),
 /// libarchive-formats(5), GNU tar manual "Storing Sparse Files").
 package struct PaxRecords: Sendable, Hashable {
@@ -63,7 +65,8 @@ package struct PaxRecords: Sendable, Hashable {
     case _ where key.hasPrefix("SCHILY.xattr."):
       plainXattrs[String(key.dropFirst("SCHILY.xattr.".count))] = value.isEmpty ? nil : Array(value)
     case _ where key.hasPrefix("LIBARCHIVE.xattr."):
-      guard let name = unescaped(key.utf8.dropFirst("LIBARCHIVE.xattr.".utf8.count)), let bytes = base64(value) else {
+      guard let name = unescaped(key.utf8.dropFirst("LIBARCHIVE.xattr.".utf8.count)), let bytes = Base64.decode(value)
+      else {
         return false
       }
       encodedXattrs[name] = bytes.isEmpty ? nil : bytes
@@ -176,32 +179,4 @@ private func hexDigit(_ byte: UInt8) -> UInt8? {
   case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
   default: nil
   }
-}
-
-/// The bytes of a base64 text, with or without `=` at its end; nil when malformed (RFC 4648).
-private func base64(_ text: ArraySlice<UInt8>) -> [UInt8]? {
-  var text = text
-  while text.last == UInt8(ascii: "=") { text = text.dropLast() }
-  guard text.count % 4 != 1 else { return nil }
-  var bytes: [UInt8] = []
-  bytes.reserveCapacity(text.count / 4 * 3 + 2)
-  var (bits, count): (UInt32, Int) = (0, 0)
-  for byte in text {
-    let digit: UInt8
-    switch byte {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"): digit = byte - UInt8(ascii: "A")
-    case UInt8(ascii: "a")...UInt8(ascii: "z"): digit = byte - UInt8(ascii: "a") + 26
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0") + 52
-    case UInt8(ascii: "+"): digit = 62
-    case UInt8(ascii: "/"): digit = 63
-    default: return nil
-    }
-    bits = (bits << 6 | UInt32(digit)) & 0xffff
-    count += 6
-    if count >= 8 {
-      count -= 8
-      bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-    }
-  }
-  return bytes
 }

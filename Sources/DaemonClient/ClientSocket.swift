@@ -2,6 +2,7 @@
   import Glibc
 #endif
 import Synchronization
+import Threads
 
 /// Why a socket cannot be used: the C library's words.
 struct SocketError: Error {
@@ -35,14 +36,12 @@ final class ClientSocket: Sendable {
 
   /// Connects to where the daemon listens. Throws `SocketError`.
   static func connect(to host: DaemonHost) async throws -> ClientSocket {
+    do { try Readiness.shared.start() } catch { throw SocketError("clone", error.errno) }
     // Names are looked up and connections made by calls that block.
-    let result = await withCheckedContinuation {
-      (continuation: CheckedContinuation<Result<Int32, SocketError>, Never>) in
-      detach {
-        switch host {
-        case .unix(let path): continuation.resume(returning: connect(unix: path))
-        case .tcp(let name, let port): continuation.resume(returning: connect(tcp: name, port))
-        }
+    let result: Result<Int32, SocketError> = await DetachedThread.run {
+      switch host {
+      case .unix(let path): connect(unix: path)
+      case .tcp(let name, let port): connect(tcp: name, port)
       }
     }
     return ClientSocket(try result.get())

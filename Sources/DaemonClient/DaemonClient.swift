@@ -1,6 +1,7 @@
 #if canImport(Glibc)
   import Glibc
 #endif
+import Encodings
 import HTTPCodec
 import JSONTree
 import Seams
@@ -98,7 +99,9 @@ public final class DaemonClient: RemoteAPI {
       body = writer.bytes + [10]
       headers.add("Content-Type", "application/json")
     }
-    if let auth = request.registryAuth { headers.add("X-Registry-Auth", DaemonClient.base64URL(Array(auth.text.utf8))) }
+    if let auth = request.registryAuth {
+      headers.add("X-Registry-Auth", Base64.encode(auth.text.utf8, isURLSafe: true))
+    }
     if request.hijack {
       headers.add("Connection", "Upgrade")
       headers.add("Upgrade", "tcp")
@@ -230,22 +233,6 @@ public final class DaemonClient: RemoteAPI {
     guard !request.query.isEmpty else { return path }
     return path + "?"
       + request.query.map { "\(Escaping.query($0.name))=\(Escaping.query($0.value))" }.joined(separator: "&")
-  }
-
-  /// RFC 4648, section 5, padded: what `X-Registry-Auth` holds.
-  static func base64URL(_ bytes: [UInt8]) -> String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-    var out: [UInt8] = []
-    for start in stride(from: 0, to: bytes.count, by: 3) {
-      let rest = bytes.count - start
-      let word =
-        UInt32(bytes[start]) << 16 | (rest > 1 ? UInt32(bytes[start + 1]) << 8 : 0)
-        | (rest > 2 ? UInt32(bytes[start + 2]) : 0)
-      for (index, shift) in [UInt32(18), 12, 6, 0].enumerated() {
-        out.append(index > rest ? UInt8(ascii: "=") : alphabet[Int(word >> shift & 63)])
-      }
-    }
-    return String(decoding: out, as: UTF8.self)
   }
 }
 

@@ -2,6 +2,7 @@
   import Glibc
 #endif
 import Synchronization
+import Threads
 
 /// Waits for sockets (poll(2)) on one thread of its own, so that no task blocks a thread of Swift's pool.
 final class Readiness: Sendable {
@@ -19,19 +20,20 @@ final class Readiness: Sendable {
     var isStarted = false
   }
   private let state = Mutex(State())
-  /// A pipe that interrupts poll(2) when somebody else begins to wait.
-  private let reading: Int32
-  private let writing: Int32
+  /// Interrupts poll(2) when somebody else begins to wait.
+  private let bell = Doorbell()
 
-  private init() {
-    var ends: [Int32] = [-1, -1]
-    if pipe(&ends) == 0 {
-      for end in ends {
-        _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-        _ = fcntl(end, F_SETFL, O_NONBLOCK)
-      }
+  /// Starts the thread, once: before the first descriptor is waited for.
+  func start() throws(NoThread) {
+    let isFirst = state.withLock { state in
+      defer { state.isStarted = true }
+      return !state.isStarted
     }
-    (reading, writing) = (ends[0], ends[1])
+    guard isFirst else { return }
+    do { try DetachedThread.start { self.serve() } } catch {
+      state.withLock { $0.isStarted = false }
+      throw error
+    }
   }
 
   /// Suspends until `descriptor` can be read (or written), its peer has gone, or the task is cancelled.
@@ -42,22 +44,21 @@ final class Readiness: Sendable {
     }
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        let (isCancelled, mustStart) = state.withLock { state -> (Bool, Bool) in
-          if Task.isCancelled { return (true, false) }
+        let isCancelled = state.withLock { state in
+          if Task.isCancelled { return true }
           state.waiters.append(
             Waiter(
               id: id, descriptor: descriptor, events: Int16(toWrite ? POLLOUT : POLLIN), continuation: continuation))
-          defer { state.isStarted = true }
-          return (false, !state.isStarted)
+          return false
         }
-        if isCancelled { continuation.resume() } else if mustStart { detach { self.serve() } } else { interrupt() }
+        if isCancelled { continuation.resume() } else { bell.ring() }
       }
     } onCancel: {
       let waiter = state.withLock { state in
         state.waiters.firstIndex { $0.id == id }.map { state.waiters.remove(at: $0) }
       }
       waiter?.continuation.resume()
-      interrupt()
+      bell.ring()
     }
   }
 
@@ -69,24 +70,16 @@ final class Readiness: Sendable {
       return released
     }
     for waiter in released { waiter.continuation.resume() }
-    interrupt()
-  }
-
-  private func interrupt() {
-    var byte: UInt8 = 1
-    _ = write(writing, &byte, 1)
+    bell.ring()
   }
 
   private func serve() {
     while true {
       let waiters = state.withLock { $0.waiters }
-      var polled = [pollfd(fd: reading, events: Int16(POLLIN), revents: 0)]
+      var polled = [pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0)]
       polled += waiters.map { pollfd(fd: $0.descriptor, events: $0.events, revents: 0) }
       guard poll(&polled, nfds_t(polled.count), -1) > 0 else { continue }
-      if polled[0].revents != 0 {
-        var buffer = [UInt8](repeating: 0, count: 256)
-        while buffer.withUnsafeMutableBytes({ read(reading, $0.baseAddress, $0.count) }) == 256 {}
-      }
+      if polled[0].revents != 0 { bell.silence() }
       let ready = Set(zip(waiters, polled.dropFirst()).filter { $0.1.revents != 0 }.map(\.0.id))
       guard !ready.isEmpty else { continue }
       let woken = state.withLock { state in
@@ -98,31 +91,3 @@ final class Readiness: Sendable {
     }
   }
 }
-
-/// Runs `body`, which may block, on a thread of its own (pthread_create(3)).
-func detach(_ body: @escaping @Sendable () -> Void) {
-  final class Box: Sendable {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-  }
-  var thread = pthread_t()
-  let box = Unmanaged.passRetained(Box(body))
-  let status = pthread_create(
-    &thread, nil,
-    { argument in
-      if let argument { Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
-      return nil
-    }, box.toOpaque())
-  precondition(status == 0, "no thread for the client: \(String(cString: strerror(status)))")
-  pthread_detach(thread)
-}
-
-/// Runs `body`, which may block, on a thread of its own; its answer.
-public func onOwnThread<T: Sendable>(_ body: @escaping @Sendable () -> T) async -> T {
-  await withCheckedContinuation { continuation in
-    detach { continuation.resume(returning: body()) }
-  }
-}
-
-/// Runs `body` on a thread of its own that nobody waits for.
-public func startOwnThread(_ body: @escaping @Sendable () -> Void) { detach(body) }

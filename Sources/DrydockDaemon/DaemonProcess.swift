@@ -23,6 +23,10 @@ public struct DaemonOptions: Sendable {
   public var seed: UInt64 = 1
   public var speed: Double = 1
   public var trace: String?
+  /// Real mode: registries to which plain HTTP is spoken, mirrors of Docker Hub, layers fetched at once.
+  public var insecureRegistries: [String] = []
+  public var registryMirrors: [String] = []
+  public var maxConcurrentDownloads = 3
   public init() {}
   public static let version = SimMachine.engineVersion
 
@@ -44,8 +48,15 @@ public struct DaemonOptions: Sendable {
 
 /// `drydockd` from its start to its end.
 public struct DaemonProcess: Sendable {
+  /// Makes the engine of a mode.
+  public typealias EngineMaker = @Sendable (DaemonOptions) async throws -> any RunningEngine
   let options: DaemonOptions
-  public init(_ options: DaemonOptions) { self.options = options }
+  private let realEngine: EngineMaker
+
+  /// `realEngine` is what `--mode real` runs: given, so that nothing here needs what only real mode is made of.
+  public init(_ options: DaemonOptions, realEngine: @escaping EngineMaker) {
+    (self.options, self.realEngine) = (options, realEngine)
+  }
 
   /// Serves until SIGTERM or SIGINT; the exit status.
   public func run() async -> Int32 {
@@ -73,9 +84,7 @@ public struct DaemonProcess: Sendable {
   private func makeEngine() async throws -> any RunningEngine {
     switch options.mode {
     case "trace": return try TraceModeEngine(options)
-    case "real":
-      throw EngineError(
-        .notImplemented, "real mode is not part of this version yet: use --mode trace, a simulated engine")
+    case "real": return try await realEngine(options)
     default: throw EngineError(.invalidArgument, "no such mode: \(options.mode); there are trace and real")
     }
   }
@@ -114,7 +123,7 @@ public struct DaemonProcess: Sendable {
   }
 
   /// A line on standard error.
-  static func log(_ text: String) {
+  public static func log(_ text: String) {
     let bytes = Array("drydockd: \(text)\n".utf8)
     _ = bytes.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
   }
@@ -141,9 +150,11 @@ public struct TraceModeEngine: RunningEngine {
       throw EngineError(
         .invalidArgument, "no such runtime: \(runtime); there are \(SimMachine.runtimes.joined(separator: ", "))")
     }
-    live = LiveMachine(
-      try SimMachine(seed: options.seed, stack: options.stack, runtime: options.runtime, started: Clock.unixTime),
-      speed: options.speed)
+    let machine = try SimMachine(
+      seed: options.seed, stack: options.stack, runtime: options.runtime, started: Clock.unixTime)
+    do { live = try LiveMachine(machine, speed: options.speed) } catch {
+      throw EngineError(.unavailable, error.description)
+    }
   }
 
   public var recorder: Recorder { live.machine.recorder }

@@ -5,6 +5,7 @@ import Handoff
 import Seams
 import Simulation
 import Synchronization
+import Threads
 
 /// A simulated machine that real clients use while real time passes: driven by a thread of its own, its clock follows
 /// the world's.
@@ -32,10 +33,10 @@ public final class LiveMachine: Sendable {
   private static let patience: UInt64 = 1_000_000_000
 
   /// Starts the thread. `speed` is virtual seconds in each real one.
-  public init(_ machine: SimMachine, speed: Double = 1) {
+  public init(_ machine: SimMachine, speed: Double = 1) throws(NoThread) {
     self.machine = machine
     self.speed = min(max(speed, 0.001), 1_000_000)
-    startThread { [self] in drive() }
+    try DetachedThread.start { [self] in drive() }
   }
 
   // MARK: From other threads

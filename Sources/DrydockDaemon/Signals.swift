@@ -2,6 +2,7 @@
   import Glibc
 #endif
 import Synchronization
+import Threads
 
 /// SIGINT and SIGTERM for the daemon: the first asks for an orderly end, the third ends it at once (as dockerd does).
 public enum ShutdownSignals {
@@ -24,11 +25,8 @@ public enum ShutdownSignals {
 
   /// Waits for the first, on a thread of its own.
   public static func wait() async {
-    await withCheckedContinuation { continuation in
-      startThread {
-        while count.load(ordering: .relaxed) == 0 { bell.wait() }
-        continuation.resume()
-      }
+    await DetachedThread.run {
+      while count.load(ordering: .relaxed) == 0 { bell.wait() }
     }
   }
 }

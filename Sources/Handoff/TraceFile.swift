@@ -3,6 +3,7 @@
 #endif
 import JSONTree
 import Synchronization
+import Threads
 
 /// Writes a trace to a file. Records are encoded on a thread of its own, so that recording costs the engine little;
 /// what has happened is in the file whenever the engine waits, and complete after `finish`.
@@ -39,7 +40,10 @@ public final class TraceFile: TraceSink {
       close(descriptor)
       throw TraceError("cannot write the trace \(path): \(reason)")
     }
-    startThread { [self] in drain() }
+    do { try DetachedThread.start { [self] in drain() } } catch {
+      close(descriptor)
+      throw TraceError("cannot write the trace \(path): \(error)")
+    }
   }
 
   public func receive(_ record: TraceRecord) {
@@ -151,27 +155,5 @@ final class Signal: Sendable {
     deadline.tv_sec += deadline.tv_nsec / 1_000_000_000
     deadline.tv_nsec %= 1_000_000_000
     while sem_timedwait(semaphore, &deadline) != 0 && errno == EINTR {}
-  }
-}
-
-/// Runs `body` on a new detached thread.
-func startThread(_ body: @escaping @Sendable () -> Void) {
-  final class Box: Sendable {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-  }
-  var thread = pthread_t()
-  let box = Unmanaged.passRetained(Box(body))
-  let status = pthread_create(
-    &thread, nil,
-    { argument in
-      if let argument { Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
-      return nil
-    }, box.toOpaque())
-  if status == 0 {
-    pthread_detach(thread)
-  } else {
-    box.takeUnretainedValue().body()
-    box.release()
   }
 }

@@ -1,3 +1,4 @@
+import Encodings
 import HTTPCodec
 import JSONTree
 import Seams
@@ -34,7 +35,7 @@ extension APIRequest {
 
   /// The credentials in `X-Registry-Auth` (base64url of JSON). What cannot be read counts as none, as in moby.
   static func registryAuth(_ head: HTTPRequestHead) -> JSON? {
-    guard let header = head.headers.first("X-Registry-Auth"), let bytes = decodedBase64(header) else { return nil }
+    guard let header = head.headers.first("X-Registry-Auth"), let bytes = Base64.decode(header) else { return nil }
     return try? JSON(parsing: bytes, maxDepth: 16)
   }
 
@@ -47,30 +48,5 @@ extension APIRequest {
       return "unsupported Content-Type header (\(type)): must be 'application/json'"
     }
     return nil
-  }
-
-  /// RFC 4648, with either alphabet, padded or not; nil when `text` is none.
-  static func decodedBase64(_ text: String) -> [UInt8]? {
-    var out: [UInt8] = []
-    var (bits, count) = (UInt32(0), 0)
-    for byte in text.utf8 {
-      let value: UInt8
-      switch byte {
-      case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - UInt8(ascii: "A")
-      case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - UInt8(ascii: "a") + 26
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte - UInt8(ascii: "0") + 52
-      case UInt8(ascii: "+"), UInt8(ascii: "-"): value = 62
-      case UInt8(ascii: "/"), UInt8(ascii: "_"): value = 63
-      case UInt8(ascii: "="): continue
-      default: return nil
-      }
-      bits = bits << 6 | UInt32(value)
-      count += 6
-      if count >= 8 {
-        count -= 8
-        out.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-      }
-    }
-    return out
   }
 }

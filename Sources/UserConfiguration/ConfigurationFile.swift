@@ -1,4 +1,5 @@
 import Client
+import Encodings
 import Glibc
 import JSONTree
 import Seams
@@ -48,7 +49,7 @@ struct ConfigurationFile {
     var credentials = RegistryCredentials(
       username: entry["username"]?.string ?? "", password: entry["password"]?.string ?? "",
       identityToken: entry["identitytoken"]?.string ?? "")
-    if let auth = entry["auth"]?.string, let text = base64Decoded(auth) {
+    if let auth = entry["auth"]?.string, let text = Base64.decode(auth) {
       let parts = String(decoding: text, as: UTF8.self).split(
         separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
       if parts.count == 2 {
@@ -64,7 +65,7 @@ struct ConfigurationFile {
   mutating func set(_ credentials: RegistryCredentials, for registry: String) {
     var entry: JSONObject = [:]
     let password = credentials.identityToken.isEmpty ? credentials.password : ""
-    entry["auth"] = .string(base64Encoded(Array("\(credentials.username):\(password)".utf8)))
+    entry["auth"] = .string(Base64.encode("\(credentials.username):\(password)".utf8))
     if !credentials.identityToken.isEmpty { entry["identitytoken"] = .string(credentials.identityToken) }
     auths[registry] = .object(entry)
   }
@@ -156,39 +157,4 @@ struct ConfigurationFile {
     let words = String(cString: strerror(errno))
     return ClientFileError("\(operation) \(path): \(words.prefix(1).lowercased() + words.dropFirst())")
   }
-}
-
-// MARK: Base64 (RFC 4648)
-
-private let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-func base64Encoded(_ bytes: [UInt8]) -> String {
-  var out: [UInt8] = []
-  for start in stride(from: 0, to: bytes.count, by: 3) {
-    let group = bytes[start..<min(start + 3, bytes.count)]
-    var word: UInt32 = 0
-    for byte in group { word = word << 8 | UInt32(byte) }
-    word <<= UInt32(8 * (3 - group.count))
-    for place in 0..<4 {
-      out.append(place <= group.count ? alphabet[Int(word >> UInt32(18 - 6 * place)) & 63] : UInt8(ascii: "="))
-    }
-  }
-  return String(decoding: out, as: UTF8.self)
-}
-
-/// Nil when a character does not belong.
-func base64Decoded(_ text: String) -> [UInt8]? {
-  var bytes: [UInt8] = []
-  var (word, bits) = (UInt32(0), UInt32(0))
-  for character in text.utf8 where character != UInt8(ascii: "=") {
-    guard let digit = alphabet.firstIndex(of: character) else { return nil }
-    word = word << 6 | UInt32(digit)
-    bits += 6
-    if bits >= 8 {
-      bits -= 8
-      bytes.append(UInt8(truncatingIfNeeded: word >> bits))
-      word &= (1 << bits) - 1
-    }
-  }
-  return bytes
 }

@@ -2,6 +2,7 @@ import Client
 import Glibc
 import JSONTree
 import Seams
+import Threads
 
 /// `~/.docker/config.json` as the docker client has it: credentials in the file, in the store that it names
 /// (`credsStore`), or in the helper of a registry (`credHelpers`); preferences beside them.
@@ -25,7 +26,7 @@ public final class UserConfiguration: ClientConfigurationStore {
   // MARK: ClientConfigurationStore
 
   public func credentials(_ registry: String) async -> RegistryCredentials? {
-    try? await onThread {
+    try? await DetachedThread.run {
       let file = try ConfigurationFile(self.path)
       if let helper = self.helper(of: registry, file) { return try helper.get(registry) }
       return file.credentials(registry)
@@ -33,7 +34,7 @@ public final class UserConfiguration: ClientConfigurationStore {
   }
 
   public func store(_ credentials: RegistryCredentials, for registry: String) async throws {
-    try await onThread {
+    try await DetachedThread.run {
       var file = try ConfigurationFile(self.path)
       if let helper = self.helper(of: registry, file) {
         try helper.store(credentials, for: registry)
@@ -47,7 +48,7 @@ public final class UserConfiguration: ClientConfigurationStore {
   }
 
   public func erase(_ registry: String) async throws -> Bool {
-    try await onThread {
+    try await DetachedThread.run {
       var file = try ConfigurationFile(self.path)
       var wasThere = false
       if let helper = self.helper(of: registry, file) {
@@ -75,30 +76,4 @@ public final class UserConfiguration: ClientConfigurationStore {
     let name = file.helper(of: registry) ?? file.credentialStore
     return name.isEmpty ? nil : CredentialHelper(name, searchPath: searchPath)
   }
-}
-
-/// Performs work that blocks on a thread of its own.
-private func onThread<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-  try await withCheckedThrowingContinuation { continuation in
-    let work = Unmanaged.passRetained(Work { continuation.resume(with: Result { try body() }) })
-    var thread = pthread_t()
-    let failure = pthread_create(
-      &thread, nil,
-      { argument in
-        if let argument { Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body() }
-        return nil
-      }, work.toOpaque())
-    if failure == 0 {
-      pthread_detach(thread)
-    } else {
-      // The system has no thread to give: this one has to.
-      work.takeRetainedValue().body()
-    }
-  }
-}
-
-/// What a thread does, as something that a C pointer can hold.
-private final class Work: Sendable {
-  let body: @Sendable () -> Void
-  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }

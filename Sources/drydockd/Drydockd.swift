@@ -32,6 +32,16 @@ struct Drydockd: AsyncParsableCommand {
   @Option(help: "Trace mode: simulated seconds in each second.") var speed: Double = 1
   @Option(help: ArgumentHelp("Record every handoff to a file, as it happens.", valueName: "file")) var trace: String?
 
+  @Option(
+    name: .customLong("insecure-registry"),
+    help: ArgumentHelp("Real mode: a registry to which plain HTTP is spoken.", valueName: "host"))
+  var insecureRegistries: [String] = []
+  @Option(
+    name: .customLong("registry-mirror"),
+    help: ArgumentHelp("Real mode: asked before Docker Hub.", valueName: "url"))
+  var registryMirrors: [String] = []
+  @Option(help: "Real mode: layers of one pull that are fetched at once.") var maxConcurrentDownloads = 3
+
   func run() async throws {
     var options = DaemonOptions()
     (options.hosts, options.tlsVerify, options.authorities) = (host, tlsVerify, authorities)
@@ -39,7 +49,9 @@ struct Drydockd: AsyncParsableCommand {
     (options.dataRoot, options.execRoot, options.pidFile) = (dataRoot, execRoot, pidFile)
     (options.mode, options.stack, options.runtime, options.seed) = (mode, stack, runtime, seed)
     (options.speed, options.trace) = (speed, trace)
-    let status = await DaemonProcess(options).run()
+    (options.insecureRegistries, options.registryMirrors) = (insecureRegistries, registryMirrors)
+    options.maxConcurrentDownloads = maxConcurrentDownloads
+    let status = await DaemonProcess(options) { try await RealModeEngine($0) }.run()
     if status != 0 { throw ExitCode(status) }
   }
 }

@@ -1,4 +1,5 @@
 import Archive
+import Encodings
 import JSONTree
 import Seams
 import Testing

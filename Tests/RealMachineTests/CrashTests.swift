@@ -1,6 +1,7 @@
 import Archive
 import Foundation
 import OCISpec
+import RegistryHarness
 import Testing
 
 @testable import RealMachine

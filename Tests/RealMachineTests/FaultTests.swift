@@ -2,6 +2,7 @@ import Engine
 import Foundation
 import JSONTree
 import OCISpec
+import RegistryHarness
 import Seams
 import Synchronization
 import Testing

@@ -2,6 +2,7 @@ import Engine
 import Foundation
 import LinuxHost
 import OCISpec
+import RegistryHarness
 import Seams
 import Testing
 

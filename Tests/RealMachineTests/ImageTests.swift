@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import JSONTree
 import OCISpec
+import RegistryHarness
 import Seams
 import Testing
 

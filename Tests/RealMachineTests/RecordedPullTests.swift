@@ -1,6 +1,7 @@
 import Foundation
 import Handoff
 import OCISpec
+import RegistryHarness
 import Seams
 import Testing
 

@@ -3,6 +3,7 @@ import Foundation
 import Handoff
 import JSONTree
 import OCISpec
+import RegistryHarness
 import Seams
 import Synchronization
 import Testing

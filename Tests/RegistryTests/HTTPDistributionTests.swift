@@ -1,5 +1,6 @@
 import Foundation
 import NIOSSL
+import RegistryHarness
 import Seams
 import Synchronization
 import Testing

@@ -1,6 +1,7 @@
 import Engine
 import Foundation
 import OCISpec
+import RegistryHarness
 import Seams
 import Simulation
 import Synchronization
@@ -8,73 +9,6 @@ import Testing
 
 @testable import LinuxHost
 @testable import Registry
-
-/// The genuine registry of the distribution project (Debian's `docker-registry`), on a port of the loopback.
-final class GenuineRegistry {
-  private let process = Process()
-  let folder: URL
-  let host: String
-
-  static let program = "/usr/bin/docker-registry"
-  static var isHere: Bool { FileManager.default.isExecutableFile(atPath: program) }
-
-  /// `passwords` is the content of an htpasswd file with bcrypt.
-  init(passwords: String? = nil) throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent("drydock-registry-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    // A port that is free now; another program could only take it in the next moment.
-    let port = try GenuineRegistry.freePort()
-    host = "127.0.0.1:\(port)"
-    var text = """
-      version: 0.1
-      log: {level: error, accesslog: {disabled: true}}
-      storage: {filesystem: {rootdirectory: \(folder.path)/data}, delete: {enabled: true}}
-      http: {addr: "\(host)"}
-      """
-    if let passwords {
-      try passwords.write(to: folder.appendingPathComponent("htpasswd"), atomically: true, encoding: .utf8)
-      text += "\nauth: {htpasswd: {realm: drydock, path: \(folder.path)/htpasswd}}\n"
-    }
-    let file = folder.appendingPathComponent("config.yml")
-    try text.write(to: file, atomically: true, encoding: .utf8)
-    process.executableURL = URL(fileURLWithPath: GenuineRegistry.program)
-    process.arguments = ["serve", file.path]
-    (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
-    process.environment = ["OTEL_TRACES_EXPORTER": "none", "PATH": "/usr/bin:/bin"]
-    try process.run()
-  }
-
-  private static func freePort() throws -> Int {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        bind(descriptor, address, length) == 0 ? getsockname(descriptor, address, &length) : -1
-      }
-    }
-    try #require(result == 0)
-    return Int(UInt16(bigEndian: address.sin_port))
-  }
-
-  /// Waits until it answers.
-  func awake(_ client: HTTPDistribution) async throws {
-    for _ in 0..<500 {
-      if (try? await client.send(RegistryRequest("GET", scheme: "http", host: host, "/v2/"))) != nil { return }
-      try await Task.sleep(nanoseconds: 20_000_000)
-    }
-    Issue.record("docker-registry does not answer at \(host)")
-  }
-
-  func end() {
-    process.terminate()
-    process.waitUntilExit()
-    try? FileManager.default.removeItem(at: folder)
-  }
-}
 
 /// Images in memory.
 private struct MemoryImages: PushSource {
@@ -122,16 +56,18 @@ struct NeighbourTests {
   private func with(
     passwords: String? = nil, _ body: (GenuineRegistry, RegistryClient) async throws -> Void
   ) async throws {
-    let registry = try GenuineRegistry(passwords: passwords)
-    let api = HTTPDistribution()
-    let result: Result<Void, any Error>
-    do {
-      try await registry.awake(api)
-      result = .success(try await body(registry, RegistryClient(world: SystemWorld(), api: api)))
-    } catch { result = .failure(error) }
-    await api.shutdown()
-    registry.end()
-    try result.get()
+    try await GenuineRegistry.with(
+      settings: passwords == nil ? "" : "auth: {htpasswd: {realm: drydock, path: FOLDER/htpasswd}}",
+      prepare: { try passwords?.write(toFile: $0 + "/htpasswd", atomically: true, encoding: .utf8) },
+      { registry in
+        let api = HTTPDistribution()
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(registry, RegistryClient(world: SystemWorld(), api: api))) } catch {
+          result = .failure(error)
+        }
+        await api.shutdown()
+        try result.get()
+      })
   }
 
   /// Pulls what `reference` names into memory, and gives back the bytes by digest.
@@ -209,6 +145,3 @@ struct NeighbourTests {
     }
   }
 }
-
-/// Under CI what a test needs is there, or it fails.
-let isCI = ProcessInfo.processInfo.environment["CI"] == "true"

@@ -1,3 +1,4 @@
+import Encodings
 import JSONTree
 import Seams
 import Synchronization
@@ -119,7 +120,7 @@ final class RegistryAuthorizer: Sendable {
   }
 
   private var basic: String {
-    "Basic " + base64(Array("\(credentials?.username ?? ""):\(credentials?.password ?? "")".utf8))
+    "Basic " + Base64.encode("\(credentials?.username ?? ""):\(credentials?.password ?? "")".utf8)
   }
 
   struct TokenAnswer: Sendable {
@@ -202,24 +203,4 @@ final class RegistryAuthorizer: Sendable {
       token: token, expires: world.unixTime &+ UInt64(lifetime) &* Duration64.second,
       refreshToken: tree?["refresh_token"]?.string ?? "")
   }
-}
-
-/// RFC 4648, section 4.
-func base64(_ bytes: [UInt8]) -> String {
-  let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-  var out: [UInt8] = []
-  out.reserveCapacity((bytes.count + 2) / 3 * 4)
-  var index = 0
-  while index < bytes.count {
-    let rest = bytes.count - index
-    let group =
-      UInt32(bytes[index]) << 16 | (rest > 1 ? UInt32(bytes[index + 1]) << 8 : 0)
-      | (rest > 2 ? UInt32(bytes[index + 2]) : 0)
-    out.append(alphabet[Int(group >> 18)])
-    out.append(alphabet[Int(group >> 12 & 63)])
-    out.append(rest > 1 ? alphabet[Int(group >> 6 & 63)] : UInt8(ascii: "="))
-    out.append(rest > 2 ? alphabet[Int(group & 63)] : UInt8(ascii: "="))
-    index += 3
-  }
-  return String(decoding: out, as: UTF8.self)
 }

@@ -1,3 +1,4 @@
+import Encodings
 import JSONTree
 import OCISpec
 import Seams
@@ -62,7 +63,7 @@ extension RegistryClient {
       signed.headers.append(NameValue("Authorization", "Bearer " + answer.token))
     } else if ping.status == 401, challenges.contains(where: { $0.scheme == "basic" }) {
       signed.headers.append(
-        NameValue("Authorization", "Basic " + base64(Array("\(credentials.username):\(credentials.password)".utf8))))
+        NameValue("Authorization", "Basic " + Base64.encode("\(credentials.username):\(credentials.password)".utf8)))
     } else {
       throw failedLogin(request, ping.status)
     }
@@ -101,7 +102,7 @@ extension RegistryClient {
     var headers = [NameValue("User-Agent", userAgent), NameValue("X-Docker-Token", "true")]
     if let credentials, !credentials.username.isEmpty {
       headers.append(
-        NameValue("Authorization", "Basic " + base64(Array("\(credentials.username):\(credentials.password)".utf8))))
+        NameValue("Authorization", "Basic " + Base64.encode("\(credentials.username):\(credentials.password)".utf8)))
     }
     let request = RegistryRequest(
       "GET", scheme: hosts.scheme(of: host), host: host, "/v1/search",

@@ -5,6 +5,7 @@ import DaemonClient
 #endif
 import Seams
 import Synchronization
+import Threads
 
 /// What the docker client of one command has around it when the daemon is real: the process's own descriptors, its
 /// environment, the user's files and `~/.docker/config.json`.
@@ -73,7 +74,13 @@ final class CommandClient: ClientEnvironment {
       defer { state.isReading = true }
       return !state.isReading && !state.isFinished
     }
-    if isFirst { startOwnThread { [channel, weak self] in CommandClient.read(into: channel) { self?.isOver ?? true } } }
+    guard isFirst else { return channel }
+    do {
+      try DetachedThread.start { [channel, weak self] in CommandClient.read(into: channel) { self?.isOver ?? true } }
+    } catch {
+      Terminal.write(2, "drydock: standard input is not read: \(error)\n")
+      channel.closeWriting()
+    }
     return channel
   }
 
@@ -136,7 +143,8 @@ final class DescriptorWriter: Sendable {
         defer { state.isRunning = true }
         return !state.isRunning
       }
-      if mustStart { startOwnThread { [self] in serve() } }
+      // Without a thread to be had, this one waits for the reader.
+      if mustStart, (try? DetachedThread.start { [self] in serve() }) == nil { serve() }
     }
   }
 

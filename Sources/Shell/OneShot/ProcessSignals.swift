@@ -1,9 +1,9 @@
 import Client
-import DaemonClient
 #if canImport(Glibc)
   import Glibc
 #endif
 import Synchronization
+import Threads
 
 /// The signals that a docker command hands on to its container, or ends by.
 enum ProcessSignals {
@@ -20,7 +20,7 @@ enum ProcessSignals {
     _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
     writing.store(ends[1], ordering: .relaxed)
     let reading = ends[0]
-    startOwnThread {
+    let listen: @Sendable () -> Void = {
       var buffer = [UInt8](repeating: 0, count: 64)
       while true {
         let count = buffer.withUnsafeMutableBytes { read(reading, $0.baseAddress, $0.count) }
@@ -36,6 +36,8 @@ enum ProcessSignals {
         }
       }
     }
+    // Without a thread that listens, the signals do what they always do.
+    guard (try? DetachedThread.start(listen)) != nil else { return }
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { number in
       var byte = UInt8(truncatingIfNeeded: number)

@@ -1,3 +1,4 @@
+import Encodings
 import JSONTree
 import Seams
 
@@ -65,8 +66,7 @@ struct EngineSocket: Sendable {
       call.upload = upload
     }
     if let header = request.header("x-registry-auth") {
-      let base64 = header.replacing("-", with: "+").replacing("_", with: "/")
-      call.registryAuth = decodedBase64(base64).flatMap { try? JSON(parsing: $0) }
+      call.registryAuth = Base64.decode(header).flatMap { try? JSON(parsing: $0) }
     }
     call.hijack = call.template == "/exec/{id}/start" || call.template == "/containers/{id}/attach"
     return try? await daemon.send(call)

@@ -1,3 +1,4 @@
+import Encodings
 import JSONTree
 import OCISpec
 import Seams
@@ -65,7 +66,7 @@ final class ElasticContainerRegistry: RegistryHost {
   /// What `aws ecr get-login-password` prints: a new password, good for twelve hours.
   func issuePassword() -> String {
     let expires = world.unixTime + ElasticContainerRegistry.passwordLifetime * Duration64.second
-    let password = encodedBase64(Array("{\"version\":\"2\",\"type\":\"DATA_KEY\",\"key\":\"\(world.hexID(32))\"}".utf8))
+    let password = Base64.encode("{\"version\":\"2\",\"type\":\"DATA_KEY\",\"key\":\"\(world.hexID(32))\"}".utf8)
     passwords.withLock { $0[password] = expires }
     return password
   }
@@ -124,7 +125,7 @@ final class ElasticContainerRegistry: RegistryHost {
       [
         "authorizationData": [
           [
-            "authorizationToken": .string(encodedBase64(Array("AWS:\(password)".utf8))),
+            "authorizationToken": .string(Base64.encode("AWS:\(password)".utf8)),
             "expiresAt": JSON(world.unixTime / Duration64.second + ElasticContainerRegistry.passwordLifetime),
             "proxyEndpoint": .string("https://\(host)"),
           ]

@@ -1,3 +1,4 @@
+import Encodings
 import JSONTree
 import Seams
 
@@ -109,7 +110,7 @@ extension RegistryRequest {
   /// User name and password of basic authentication (RFC 7617); nil without or when malformed.
   var basicCredentials: (name: String, password: String)? {
     guard let header = header("Authorization"), header.lowercased().hasPrefix("basic "),
-      let bytes = decodedBase64(header.dropFirst(6))
+      let bytes = Base64.decode(header.dropFirst(6))
     else { return nil }
     let text = String(decoding: bytes, as: UTF8.self)
     guard let colon = text.firstIndex(of: ":") else { return nil }
@@ -137,47 +138,6 @@ extension RegistryRequest {
     guard let upload else { return body }
     return await upload.readAll()
   }
-}
-
-/// RFC 4648; nil when `text` is none.
-func decodedBase64(_ text: some StringProtocol) -> [UInt8]? {
-  var out: [UInt8] = []
-  var (bits, count) = (UInt32(0), 0)
-  for byte in text.utf8 {
-    let value: UInt8
-    switch byte {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - UInt8(ascii: "A")
-    case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - UInt8(ascii: "a") + 26
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte - UInt8(ascii: "0") + 52
-    case UInt8(ascii: "+"), UInt8(ascii: "-"): value = 62
-    case UInt8(ascii: "/"), UInt8(ascii: "_"): value = 63
-    case UInt8(ascii: "="): continue
-    default: return nil
-    }
-    bits = bits << 6 | UInt32(value)
-    count += 6
-    if count >= 8 {
-      count -= 8
-      out.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-    }
-  }
-  return out
-}
-
-/// RFC 4648, without line breaks.
-func encodedBase64(_ bytes: [UInt8]) -> String {
-  let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-  var out: [UInt8] = []
-  for start in stride(from: 0, to: bytes.count, by: 3) {
-    let rest = bytes.count - start
-    let word =
-      UInt32(bytes[start]) << 16 | (rest > 1 ? UInt32(bytes[start + 1]) << 8 : 0)
-      | (rest > 2 ? UInt32(bytes[start + 2]) : 0)
-    for (index, shift) in [UInt32(18), 12, 6, 0].enumerated() {
-      out.append(index > rest ? UInt8(ascii: "=") : alphabet[Int(word >> shift & 63)])
-    }
-  }
-  return String(decoding: out, as: UTF8.self)
 }
 
 private func decodedPercent(_ text: Substring) -> String {

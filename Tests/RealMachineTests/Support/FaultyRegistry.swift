@@ -1,65 +1,19 @@
 import Foundation
-import NIOCore
-import NIOHTTP1
-import NIOPosix
 import OCISpec
-import Synchronization
+import RegistryHarness
 
 /// A registry on a port of the loopback that serves `TestImages`, and does wrong what a test wants it to.
 final class FaultyRegistry: Sendable {
-  struct Request: Sendable {
-    var method: String
-    /// Path and query.
-    var uri: String
-    var headers: HTTPHeaders
-    var body: [UInt8]
-    /// How often the same method and path were asked before.
-    var before: Int
-    var isBlob: Bool { uri.contains("/blobs/") }
-    var isManifest: Bool { uri.contains("/manifests/") }
-  }
-  struct Answer: Sendable {
-    var status = 200
-    var headers: [(String, String)] = []
-    var body: [UInt8] = []
-    /// The connection ends after so many bytes of the body.
-    var cut: Int?
-  }
+  typealias Request = LoopbackServer.Request
+  typealias Answer = LoopbackServer.Answer
+  private let server: LoopbackServer
+  var host: String { server.host }
+  var port: Int { server.port }
+  var requests: [Request] { server.requests }
 
-  private let channel: any Channel
-  var port: Int { channel.localAddress?.port ?? 0 }
-  var host: String { "127.0.0.1:\(port)" }
-  private let log: Log
+  init(_ handle: @escaping @Sendable (Request) -> Answer) async throws { server = try await LoopbackServer(handle) }
 
-  final class Log: Sendable {
-    private let kept = Mutex<[Request]>([])
-    func add(_ request: Request) -> Request {
-      kept.withLock { kept in
-        var request = request
-        request.before = kept.count { $0.method == request.method && $0.uri == request.uri }
-        kept.append(request)
-        return request
-      }
-    }
-    var requests: [Request] { kept.withLock { $0 } }
-  }
-  var requests: [Request] { log.requests }
-
-  init(_ handle: @escaping @Sendable (Request) -> Answer) async throws {
-    let log = Log()
-    self.log = log
-    channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
-      .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-          try channel.pipeline.syncOperations.addHandler(Responder { handle(log.add($0)) })
-        }
-      }
-      .bind(host: "127.0.0.1", port: 0).get()
-  }
-
-  func close() async { try? await channel.close() }
+  func close() async { await server.close() }
 
   /// What an honest registry answers; tags by name.
   static func honest(_ request: Request, _ images: TestImages, _ tags: [String: Descriptor]) -> Answer {
@@ -103,47 +57,9 @@ final class FaultyRegistry: Sendable {
     await registry.close()
     try result.get()
   }
+}
 
-  private final class Responder: ChannelInboundHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
-    private let handle: @Sendable (Request) -> Answer
-    private var head: HTTPRequestHead?
-    private var body: [UInt8] = []
-
-    init(_ handle: @escaping @Sendable (Request) -> Answer) { self.handle = handle }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-      switch unwrapInboundIn(data) {
-      case .head(let head): (self.head, body) = (head, [])
-      case .body(let part): body += Array(buffer: part)
-      case .end:
-        guard let head else { return }
-        let answer = handle(
-          Request(method: head.method.rawValue, uri: head.uri, headers: head.headers, body: body, before: 0))
-        var headers = HTTPHeaders(answer.headers)
-        if !headers.contains(name: "Content-Length") {
-          headers.add(name: "Content-Length", value: String(answer.body.count))
-        }
-        let response = HTTPResponseHead(version: .http1_1, status: .init(statusCode: answer.status), headers: headers)
-        context.write(wrapOutboundOut(.head(response)), promise: nil)
-        if head.method != .HEAD {
-          let sent = context.eventLoop.makePromise(of: Void.self)
-          if answer.cut != nil {
-            // All of it goes out before the end.
-            let channel = context.channel
-            sent.futureResult.whenComplete { _ in channel.close(promise: nil) }
-          }
-          context.writeAndFlush(
-            wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body.prefix(answer.cut ?? .max))))),
-            promise: sent)
-        }
-        if answer.cut != nil, head.method != .HEAD {
-          return
-        } else {
-          context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        }
-      }
-    }
-  }
+extension LoopbackServer.Request {
+  var isBlob: Bool { uri.contains("/blobs/") }
+  var isManifest: Bool { uri.contains("/manifests/") }
 }

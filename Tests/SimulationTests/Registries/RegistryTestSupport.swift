@@ -1,3 +1,4 @@
+import Encodings
 import Engine
 import JSONTree
 import OCISpec
@@ -59,7 +60,7 @@ struct RegistryLab {
 }
 
 func basic(_ user: String, _ password: String) -> String {
-  "Basic " + encodedBase64(Array("\(user):\(password)".utf8))
+  "Basic " + Base64.encode("\(user):\(password)".utf8)
 }
 
 extension Result where Failure == any Error {

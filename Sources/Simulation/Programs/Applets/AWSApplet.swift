@@ -1,3 +1,4 @@
+import Encodings
 import JSONTree
 import Seams
 
@@ -68,7 +69,7 @@ private let runAWS: AppletBody = { context in
         ("Authorization", "AWS4-HMAC-SHA256 Credential=AKIADRYDOCKLEARNER00/\(region)/ecr/aws4_request"),
       ], body: Array("{}".utf8))
     let token = (try? JSON(parsing: answer.body))?["authorizationData"]?.array?.first?["authorizationToken"]?.string
-    guard answer.status == 200, let pair = token.flatMap({ decodedBase64($0) }) else {
+    guard answer.status == 200, let pair = token.flatMap({ Base64.decode($0) }) else {
       try await context.complain(
         "aws: [ERROR]: An error occurred (\(answer.status)) when calling the GetAuthorizationToken operation\n")
       return 254

@@ -1,3 +1,4 @@
+import Encodings
 import OCISpec
 import Runtime
 import Seams
@@ -50,7 +51,7 @@ func addDigestApplets(_ table: inout AppletTable) {
     let options = try Options(context.arguments, "dw:i", long: ["decode": "d", "wrap": "w"])
     let bytes = try await context.contents(options.operands.first ?? "-")
     if options.has("d") {
-      guard let decoded = Base64.decode(bytes) else {
+      guard let decoded = Base64.decode(bytes.filter { $0 > 32 }.prefix { $0 != UInt8(ascii: "=") }) else {
         return try await context.fail(busybox: "truncated input", gnu: "invalid input")
       }
       try await context.write(decoded)

@@ -1,3 +1,4 @@
+import Encodings
 import Seams
 
 /// A value of Redis' protocol, RESP2.

@@ -1,3 +1,4 @@
+import Encodings
 import JSONTree
 import Seams
 
@@ -27,21 +28,6 @@ enum PathStat {
           UInt64(clamping: info.modified).multipliedReportingOverflow(by: 1_000_000_000)
             .partialValue)), "linkTarget": .string(info.linkTarget),
     ]
-    return NameValue("X-Docker-Container-Path-Stat", base64(Array(json.text.utf8)))
-  }
-
-  /// RFC 4648, section 4.
-  static func base64(_ bytes: [UInt8]) -> String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var out: [UInt8] = []
-    out.reserveCapacity((bytes.count + 2) / 3 * 4)
-    for start in stride(from: 0, to: bytes.count, by: 3) {
-      let group = bytes[start..<min(start + 3, bytes.count)]
-      let word = group.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - group.count))
-      for index in 0..<4 {
-        out.append(index <= group.count ? alphabet[word >> (18 - 6 * index) & 63] : UInt8(ascii: "="))
-      }
-    }
-    return String(decoding: out, as: UTF8.self)
+    return NameValue("X-Docker-Container-Path-Stat", Base64.encode(json.text.utf8))
   }
 }

@@ -1,3 +1,4 @@
+import Encodings
 import Engine
 import Handoff
 import JSONTree
@@ -132,7 +133,7 @@ private struct ElasticRegistryLogin: Sendable {
           NameValue("Authorization", "AWS4-HMAC-SHA256 Credential=ecsTaskExecutionRole/\(labels[3])/ecr/aws4_request"),
         ], body: Array("{}".utf8)))
     guard response.status == 200, let answer = try? JSON(parsing: response.body),
-      let token = answer["authorizationData"]?[0]?["authorizationToken"]?.string, let pair = decodedBase64(token)
+      let token = answer["authorizationData"]?[0]?["authorizationToken"]?.string, let pair = Base64.decode(token)
     else {
       throw EngineError(
         .unauthenticated,
