@@ -167,7 +167,7 @@ let package = Package(
       exclude: ["Fixtures"]),
     .testTarget(name: "UserConfigurationTests", dependencies: ["UserConfiguration", "JSONTree", "Seams"]),
     .testTarget(name: "TeachingTests", dependencies: ["Teaching"]),
-    .testTarget(name: "ShellTests", dependencies: ["Shell"]),
+    .testTarget(name: "ShellTests", dependencies: ["Shell", "Client", "JSONTree"]),
     // Registries for tests: one that does what a test wants, and the genuine one.
     .target(
       name: "RegistryHarness",

@@ -13,6 +13,10 @@ public protocol ClientEnvironment: Sendable {
   /// Writes to standard output or error. False when nobody reads any more.
   @discardableResult
   func write(_ bytes: [UInt8], to stream: ClientStream) async -> Bool
+  /// Writes what draws lines over at the bottom of a terminal, and says what stands in them then: what others write
+  /// there meanwhile goes above them. None when they are done with.
+  @discardableResult
+  func draw(_ bytes: [UInt8], to stream: ClientStream, holding lines: [String]) async -> Bool
   /// Standard input; ends when the user ends it. In raw mode (a terminal with `-t`) it carries every key.
   var input: ByteChannel { get }
   func isTerminal(_ stream: ClientStream) -> Bool
@@ -37,6 +41,10 @@ public protocol ClientEnvironment: Sendable {
 }
 
 extension ClientEnvironment {
+  /// Nobody else writes to this terminal.
+  public func draw(_ bytes: [UInt8], to stream: ClientStream, holding lines: [String]) async -> Bool {
+    await write(bytes, to: stream)
+  }
   public func connecting(to host: String, withTLS: Bool) -> (any ClientEnvironment)? { nil }
 }
 

@@ -102,23 +102,30 @@ public struct DaemonProcess: Sendable {
       identity: ServerIdentity(
         api: EngineVersion.api, minimumAPI: EngineVersion.minimumAPI, version: EngineVersion.version),
       routes: ["GET /drydock/trace": feed.answer])
-    for listener in listeners {
-      switch listener {
-      case .unix(let path):
-        try await server.listen(unix: path, engine.api(overTLS: false))
-        DaemonProcess.log("API listen on \(path)")
-      case .tcp(let host, let port):
-        let port = try await server.listen(host: host, port: port, tls: tls, engine.api(overTLS: tls != nil))
-        DaemonProcess.log("API listen on \(Listener.tcp(host: host, port: port))\(tls == nil ? "" : " with TLS")")
+    let result: Result<Void, any Error>
+    do {
+      // What the start hands over is in the trace as well.
+      try await engine.start()
+      for listener in listeners {
+        switch listener {
+        case .unix(let path):
+          try await server.listen(unix: path, engine.api(overTLS: false))
+          DaemonProcess.log("API listen on \(path)")
+        case .tcp(let host, let port):
+          let port = try await server.listen(host: host, port: port, tls: tls, engine.api(overTLS: tls != nil))
+          DaemonProcess.log("API listen on \(Listener.tcp(host: host, port: port))\(tls == nil ? "" : " with TLS")")
+        }
       }
-    }
-    DaemonProcess.log("Daemon has completed initialization: \(engine.summary), process \(getpid())")
-    await ShutdownSignals.wait()
-    DaemonProcess.log("Processing signal: shutting down")
+      DaemonProcess.log("Daemon has completed initialization: \(engine.summary), process \(getpid())")
+      await ShutdownSignals.wait()
+      DaemonProcess.log("Processing signal: shutting down")
+      result = .success(())
+    } catch { result = .failure(error) }
     feed.close()
     await server.shutdown()
     await engine.stop()
     if let damage = file?.finish() { DaemonProcess.log(damage) }
+    try result.get()
     DaemonProcess.log("Daemon shutdown complete")
   }
 
@@ -135,6 +142,8 @@ public protocol RunningEngine: Sendable {
   var header: TraceHeader { get }
   /// What it is, for the line at the start.
   var summary: String { get }
+  /// Puts in order what an earlier process left, before the first request; its handoffs are recorded.
+  func start() async throws
   /// The daemon, traced, for clients of a unix socket or TCP, or of TCP with TLS.
   func api(overTLS: Bool) -> any RemoteAPI
   func stop() async
@@ -163,5 +172,6 @@ public struct TraceModeEngine: RunningEngine {
     "trace mode (nothing is really run), stack \(live.machine.stack), runtime \(live.machine.runtime)"
   }
   public func api(overTLS: Bool) -> any RemoteAPI { live.daemon(overTLS: overTLS) }
+  public func start() {}
   public func stop() async { await live.stop() }
 }

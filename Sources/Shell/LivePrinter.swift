@@ -10,6 +10,8 @@ final class LivePrinter: TraceSink {
     var isOn = true
     var isMuted = false
     var buffer: [UInt8] = []
+    /// What a command draws over at the bottom of the terminal.
+    var held: [String] = []
   }
   private let state: Mutex<State>
   /// Called around writing while a prompt stands on the screen.
@@ -38,18 +40,38 @@ final class LivePrinter: TraceSink {
   private static func show(_ record: TraceRecord, _ state: inout State) {
     guard let text = state.lines.text(for: record) else { return }
     state.buffer.append(contentsOf: text.utf8)
-    if state.buffer.count > 1 << 16 { write(&state.buffer) }
+    if state.buffer.count > 1 << 16 { write(&state) }
   }
 
   /// Writes what has been gathered.
   func flush() {
     guard state.withLock({ !$0.buffer.isEmpty }) else { return }
-    around { state.withLock { LivePrinter.write(&$0.buffer) } }
+    around { state.withLock { LivePrinter.write(&$0) } }
   }
 
-  private static func write(_ buffer: inout [UInt8]) {
-    Terminal.write(2, buffer)
-    buffer.removeAll(keepingCapacity: true)
+  /// Writes what a command has to say, behind what has been gathered. `lines` stand at the bottom of the terminal then,
+  /// the cursor below them; handoff lines go above.
+  func output(_ bytes: [UInt8], to descriptor: Int32, holding lines: [String] = []) -> Bool {
+    flush()
+    return state.withLock { state in
+      LivePrinter.write(&state)
+      state.held = lines
+      return Terminal.write(descriptor, bytes)
+    }
+  }
+
+  private static func write(_ state: inout State) {
+    guard !state.buffer.isEmpty else { return }
+    Terminal.write(2, above(state.held, state.buffer, rows: Terminal.isTerminal(2) ? Terminal.size(2).rows : 0))
+    state.buffer.removeAll(keepingCapacity: true)
+  }
+
+  /// `text` with what puts it above the lines that are held at the bottom of a terminal of so many rows (CSI n A, CSI J).
+  static func above(_ held: [String], _ text: [UInt8], rows: Int) -> [UInt8] {
+    // Lines that have left the screen cannot be drawn over.
+    guard !held.isEmpty, held.count < rows else { return text }
+    return Array("\u{1b}[\(held.count)A\r\u{1b}[J".utf8) + text
+      + held.flatMap { Array($0.utf8) + [UInt8(ascii: "\n")] }
   }
 
   /// Changes what is shown.

@@ -49,6 +49,9 @@ enum RemoteDaemon {
     var files: any ClientFiles { base.files }
     var configuration: any ClientConfigurationStore { base.configuration }
     func write(_ bytes: [UInt8], to stream: ClientStream) async -> Bool { await base.write(bytes, to: stream) }
+    func draw(_ bytes: [UInt8], to stream: ClientStream, holding lines: [String]) async -> Bool {
+      await base.draw(bytes, to: stream, holding: lines)
+    }
     func isTerminal(_ stream: ClientStream) -> Bool { base.isTerminal(stream) }
     func variable(_ name: String) -> String? { base.variable(name) }
     func withRawTerminal<T: Sendable>(_ body: @Sendable () async throws -> T) async rethrows -> T {

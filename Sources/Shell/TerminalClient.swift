@@ -63,6 +63,11 @@ final class TerminalClient: ClientEnvironment {
     session.write(bytes, to: stream, command: command)
   }
 
+  @discardableResult
+  func draw(_ bytes: [UInt8], to stream: ClientStream, holding lines: [String]) async -> Bool {
+    session.write(bytes, to: stream, command: command, holding: lines)
+  }
+
   func isTerminal(_ stream: ClientStream) -> Bool { session.isTerminal(stream == .output ? 1 : 2) }
   var inputIsTerminal: Bool { session.isInteractive && session.isTerminal(0) }
   var terminalSize: (columns: Int, rows: Int) { session.isTerminal(1) ? Terminal.size() : (80, 24) }
@@ -149,11 +154,12 @@ struct SessionFace: Sendable {
   /// Writes to the terminal and records it.
   let output: SessionOutput
 
-  func write(_ bytes: [UInt8], to stream: ClientStream, command: Int) -> Bool {
+  func write(_ bytes: [UInt8], to stream: ClientStream, command: Int, holding lines: [String] = []) -> Bool {
+    if bytes.isEmpty { return output.write(bytes, to: stream, holding: lines) }
     recorder.record(
       cmd: command,
       .output(stream: stream == .output ? .stdout : .stderr, data: String(decoding: bytes, as: UTF8.self)))
-    return output.write(bytes, to: stream)
+    return output.write(bytes, to: stream, holding: lines)
   }
   func isTerminal(_ descriptor: Int32) -> Bool { output.isTerminal(descriptor) }
   func variable(_ name: String) -> String? { Environment.variable(name) }
@@ -173,7 +179,8 @@ final class SessionOutput: Sendable {
 
   init(printer: LivePrinter) { self.printer = printer }
 
-  func write(_ bytes: [UInt8], to stream: ClientStream) -> Bool {
+  /// `lines` then stand at the bottom of the terminal, and handoff lines go above them.
+  func write(_ bytes: [UInt8], to stream: ClientStream, holding lines: [String] = []) -> Bool {
     let isDone: Bool? = state.withLock { state in
       if state.isMuted { return true }
       if state.captured != nil {
@@ -185,8 +192,7 @@ final class SessionOutput: Sendable {
       return nil
     }
     if let isDone { return isDone }
-    printer.flush()
-    let isWritten = Terminal.write(stream == .output ? 1 : 2, bytes)
+    let isWritten = printer.output(bytes, to: stream == .output ? 1 : 2, holding: lines)
     if !isWritten, stream == .output { state.withLock { $0.isOutputClosed = true } }
     return isWritten
   }

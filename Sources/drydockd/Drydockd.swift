@@ -51,7 +51,7 @@ struct Drydockd: AsyncParsableCommand {
     (options.speed, options.trace) = (speed, trace)
     (options.insecureRegistries, options.registryMirrors) = (insecureRegistries, registryMirrors)
     options.maxConcurrentDownloads = maxConcurrentDownloads
-    let status = await DaemonProcess(options) { try await RealModeEngine($0) }.run()
+    let status = await DaemonProcess(options) { try RealModeEngine($0) }.run()
     if status != 0 { throw ExitCode(status) }
   }
 }

@@ -8,8 +8,8 @@ import Seams
 struct RealModeEngine: RunningEngine {
   private let machine: RealMachine
 
-  /// Takes the data root and puts it in order. Throws `EngineError` that says what stands in the way.
-  init(_ options: DaemonOptions) async throws {
+  /// Takes the data root. Throws `EngineError` that says what stands in the way.
+  init(_ options: DaemonOptions) throws {
     var own = RealMachine.Options()
     (own.dataRoot, own.execRoot) = (options.dataRoot, options.execRoot)
     own.insecureRegistries = options.insecureRegistries
@@ -17,7 +17,6 @@ struct RealModeEngine: RunningEngine {
     own.maxConcurrentDownloads = max(1, options.maxConcurrentDownloads)
     own.registries.proxies = Proxies.ofProcess
     machine = try RealMachine(own)
-    try await machine.start()
     if let obstacle = machine.overlayObstacle {
       DaemonProcess.log("snapshots are plain copies, for overlayfs is not to be had: \(obstacle)")
     }
@@ -27,5 +26,6 @@ struct RealModeEngine: RunningEngine {
   var header: TraceHeader { machine.header }
   var summary: String { "real mode, data root \(machine.options.dataRoot)" }
   func api(overTLS: Bool) -> any RemoteAPI { overTLS ? machine.remote : machine.daemon }
+  func start() async throws { try await machine.start() }
   func stop() async { await machine.shutdown() }
 }

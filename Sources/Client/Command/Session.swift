@@ -31,6 +31,12 @@ final class Session: Sendable {
     if await !environment.write(bytes, to: stream), stream == .output { throw BrokenPipe() }
   }
 
+  /// The same for what draws lines over; `lines` stand in them then.
+  func draw(_ bytes: [UInt8], to stream: ClientStream, holding lines: [String]) async throws {
+    if state.withLock({ $0.isInterrupted }) { throw Interrupted() }
+    if await !environment.draw(bytes, to: stream, holding: lines), stream == .output { throw BrokenPipe() }
+  }
+
   // MARK: The daemon
 
   /// Sends a request; refusals and an unreachable daemon are thrown as `DaemonError`.

@@ -7,6 +7,8 @@ struct JSONMessages: Sendable {
   let isTerminal: Bool
   let columns: Int
   private var lines: [String: Int] = [:]
+  /// What stands in the lines that are drawn over, on a terminal.
+  private(set) var held: [String] = []
 
   init(isTerminal: Bool, columns: Int) { (self.isTerminal, self.columns) = (isTerminal, columns) }
 
@@ -23,18 +25,26 @@ struct JSONMessages: Sendable {
     if !id.isEmpty, progress != nil || !old.isEmpty {
       if lines[id] == nil {
         lines[id] = lines.count
-        if isTerminal { out += "\n" }
+        if isTerminal {
+          out += "\n"
+          held.append("")
+        }
       }
       difference = lines.count - (lines[id] ?? 0)
       if isTerminal, difference > 0 { out += "\u{1b}[\(difference)A" }
     } else {
       lines = [:]
+      held = []
     }
     if message["errorDetail"] != nil || message["error"] != nil {
       let detail = message.text("errorDetail", "message")
       throw CommandError(detail.isEmpty ? message.text("error") : detail)
     }
-    out += text(message, id: id, progress: progress, old: old, now: now)
+    let drawn = text(message, id: id, progress: progress, old: old, now: now)
+    out += drawn
+    if isTerminal, let line = lines[id], line < held.count {
+      held[line] = drawn.replacing("\u{1b}[2K", with: "").filter { $0 != "\r" && $0 != "\n" }
+    }
     if isTerminal, !id.isEmpty, difference > 0 { out += "\u{1b}[\(difference)B" }
     return out
   }
@@ -106,17 +116,22 @@ extension Session {
       isTerminal: target != .nowhere && environment.isTerminal(clientStream), columns: environment.terminalSize.columns)
     var lines = JSONLines()
     var aux: [JSON] = []
-    while let bytes = await stream.read() {
-      for message in try lines.add(bytes) {
-        if let value = message["aux"] { aux.append(value) }
-        let text = try messages.show(message, now: Int64(clamping: environment.unixTime / 1_000_000_000))
-        if target != .nowhere { try await write(Array(text.utf8), to: clientStream) }
-      }
-    }
-    for message in try lines.finish() {
+    func show(_ message: JSON) async throws {
+      if let value = message["aux"] { aux.append(value) }
       let text = try messages.show(message, now: Int64(clamping: environment.unixTime / 1_000_000_000))
-      if target != .nowhere { try await write(Array(text.utf8), to: clientStream) }
+      if target != .nowhere { try await draw(Array(text.utf8), to: clientStream, holding: messages.held) }
     }
+    let result: Result<Void, any Error>
+    do {
+      while let bytes = await stream.read() {
+        for message in try lines.add(bytes) { try await show(message) }
+      }
+      for message in try lines.finish() { try await show(message) }
+      result = .success(())
+    } catch { result = .failure(error) }
+    // What comes now goes below.
+    if !messages.held.isEmpty { await environment.draw([], to: clientStream, holding: []) }
+    try result.get()
     return aux
   }
 }

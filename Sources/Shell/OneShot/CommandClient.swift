@@ -25,15 +25,15 @@ final class CommandClient: ClientEnvironment {
   private let interrupted: AsyncStream<ClientInterrupt>.Continuation
   private let channel = ByteChannel(capacity: 1 << 18)
   private let writer = DescriptorWriter()
-  /// Called before anything is written: what belongs above it on the screen comes first.
-  private let beforeOutput: @Sendable () -> Void
+  /// Writes handoff lines to the same terminal.
+  private let printer: LivePrinter?
 
   init(
     daemon: any RemoteAPI, daemonHost: String, configuration: any ClientConfigurationStore,
-    beforeOutput: @escaping @Sendable () -> Void = {}
+    printer: LivePrinter? = nil
   ) {
     (self.daemon, self.daemonHost, self.configuration) = (daemon, daemonHost, configuration)
-    self.beforeOutput = beforeOutput
+    self.printer = printer
     (interrupts, interrupted) = AsyncStream.makeStream(of: ClientInterrupt.self)
   }
 
@@ -44,10 +44,14 @@ final class CommandClient: ClientEnvironment {
   var terminalSize: (columns: Int, rows: Int) { Terminal.size() }
 
   func write(_ bytes: [UInt8], to stream: ClientStream) async -> Bool {
-    let beforeOutput = beforeOutput
+    await draw(bytes, to: stream, holding: [])
+  }
+
+  func draw(_ bytes: [UInt8], to stream: ClientStream, holding lines: [String]) async -> Bool {
+    let printer = printer
     return await writer.run {
-      beforeOutput()
-      return Terminal.write(stream == .output ? 1 : 2, bytes)
+      let descriptor: Int32 = stream == .output ? 1 : 2
+      return printer?.output(bytes, to: descriptor, holding: lines) ?? Terminal.write(descriptor, bytes)
     }
   }
 
@@ -63,7 +67,7 @@ final class CommandClient: ClientEnvironment {
     guard !withTLS, let other = DaemonHost(host) else { return nil }
     return CommandClient(
       daemon: DaemonClient(other), daemonHost: other.description, configuration: configuration,
-      beforeOutput: beforeOutput)
+      printer: printer)
   }
 
   // MARK: Standard input

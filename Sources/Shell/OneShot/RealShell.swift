@@ -181,7 +181,7 @@ final class RealShell {
     let printer = printer
     let client = CommandClient(
       daemon: daemon, daemonHost: host, configuration: DaemonChoice.configuration,
-      beforeOutput: { printer.flush() })
+      printer: printer)
     let done = Latch()
     let status = Mutex<Int32>(1)
     let work = Task {
