@@ -202,6 +202,7 @@ let package = Package(
       name: "RemoteAPITests",
       dependencies: [
         "RemoteAPI", "DaemonClient", "DrydockDaemon", "HTTPCodec", "Simulation", "Handoff", "JSONTree", "Seams",
+        "Threads",
       ]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     // Containers by the real drydock-runc: needs root, bundles of its own making, and the genuine neighbours.

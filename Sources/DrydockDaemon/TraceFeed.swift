@@ -77,9 +77,15 @@ public final class TraceFeed: TraceSink {
       writer.write(header.json)
       writer.raw("\n")
       await channel.write(writer.bytes)
+      // A trace counts from 1, whenever it began.
+      var before: UInt64?
       while let records = await next(id, follows: follows) {
         writer.bytes.removeAll(keepingCapacity: true)
-        for record in records { record.write(line: &writer) }
+        for record in records {
+          let base = before ?? record.seq &- 1
+          before = base
+          record.write(line: &writer, seq: record.seq &- base)
+        }
         guard await channel.write(writer.bytes) else { break }
       }
       unsubscribe(id)

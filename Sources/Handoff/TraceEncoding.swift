@@ -25,9 +25,11 @@ extension TraceHeader.Deed {
 
 extension TraceRecord {
   /// Appends the record as one line, with its line feed (DESIGN.md §3).
-  public func write(line writer: inout JSONWriter) {
+  ///
+  /// - Parameter number: its `seq` in that trace, when it is not the one in which it was recorded.
+  public func write(line writer: inout JSONWriter, seq number: UInt64? = nil) {
     writer.raw("{\"seq\":")
-    writer.write(integer: Int64(clamping: seq))
+    writer.write(integer: Int64(clamping: number ?? seq))
     writer.raw(",\"t\":")
     writer.write(integer: Int64(clamping: t))
     switch event {

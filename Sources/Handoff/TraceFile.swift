@@ -84,6 +84,8 @@ public final class TraceFile: TraceSink {
     // Two buffers take turns: neither side allocates.
     var batch: [TraceRecord] = []
     batch.reserveCapacity(TraceFile.batch)
+    // A trace counts from 1, whenever it began.
+    var seq: UInt64 = 0
     while true {
       wake.wait(atMost: TraceFile.longestWait)
       while true {
@@ -100,7 +102,8 @@ public final class TraceFile: TraceSink {
         }
         writer.bytes.removeAll(keepingCapacity: true)
         for record in batch {
-          record.write(line: &writer)
+          seq += 1
+          record.write(line: &writer, seq: seq)
           if writer.bytes.count > 1 << 20 { flush(&writer) }
         }
         flush(&writer)

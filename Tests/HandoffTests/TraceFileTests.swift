@@ -22,6 +22,22 @@ struct TraceFileTests {
     return memory.records
   }
 
+  @Test("a trace that begins in mid-session counts from 1")
+  func later() throws {
+    let recorder = Recorder(clock: { 0 })
+    let command = recorder.beginCommand(line: "docker ps")
+    recorder.record(cmd: command, .exit(status: 0))
+    let temporary = try TemporaryFile()
+    let file = try TraceFile(path: temporary.path, header: exampleHeader)
+    recorder.attach(file)
+    for line in ["docker images", "docker info"] { _ = recorder.beginCommand(line: line) }
+    #expect(file.finish() == nil)
+    let reader = try TraceReader(path: temporary.path)
+    var read: [UInt64] = []
+    while let record = reader.next() { read.append(record.seq) }
+    #expect(read == [1, 2])
+  }
+
   @Test("what was recorded is read again, numbered from 1 without gaps, time never falling")
   func roundTrip() throws {
     let file = try TemporaryFile()

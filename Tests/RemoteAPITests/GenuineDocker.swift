@@ -3,6 +3,7 @@ import Foundation
 import RemoteAPI
 import Synchronization
 import Testing
+import Threads
 
 /// The genuine `docker` in front of a simulated engine behind a real socket.
 struct GenuineDocker: Sendable {
@@ -75,16 +76,16 @@ struct GenuineDocker: Sendable {
       // A client that never ends is ended.
       let watchdog = DispatchWorkItem { process.terminate() }
       DispatchQueue.global().asyncAfter(deadline: .now() + 120, execute: watchdog)
-      let errors = Task.detached { error.fileHandleForReading.readDataToEndOfFile() }
+      // Not on the pool: the engine under test has its tasks there.
+      let gathered = Gathered()
+      let done = DispatchSemaphore(value: 0)
+      try DetachedThread.start {
+        gathered.set(error.fileHandleForReading.readDataToEndOfFile())
+        done.signal()
+      }
       let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
       process.waitUntilExit()
       watchdog.cancel()
-      let gathered = Gathered()
-      let done = DispatchSemaphore(value: 0)
-      Task.detached {
-        gathered.set(await errors.value)
-        done.signal()
-      }
       done.wait()
       return Result(
         status: process.terminationStatus, output: text, error: String(decoding: gathered.data, as: UTF8.self))
