@@ -56,7 +56,7 @@ let package = Package(
     .target(name: "Client", dependencies: ["Encodings", "JSONTree", "Archive", "OCISpec", "Seams"]),
     // docker's config.json and credential helpers, for clients of real daemons.
     .target(
-      name: "UserConfiguration", dependencies: ["Encodings", "Threads", "JSONTree", "Seams", "Client"]),
+      name: "UserConfiguration", dependencies: ["CLinux", "Encodings", "Threads", "JSONTree", "Seams", "Client"]),
     // Why texts, lessons, replay, diagrams, topology.
     .target(
       name: "Teaching",

@@ -1,3 +1,4 @@
+import func CLinux.clinux_pipe2
 import Client
 import Glibc
 import JSONTree
@@ -69,18 +70,21 @@ struct CredentialHelper {
   private func run(_ verb: String, _ input: [UInt8]) throws -> (status: Int32, output: [UInt8]) {
     let path = try executable()
     var (question, answer): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
-    guard pipe(&question) == 0 else { throw ClientFileError("pipe: \(String(cString: strerror(errno)))") }
-    guard pipe(&answer) == 0 else {
-      question.forEach { close($0) }
-      throw ClientFileError("pipe: \(String(cString: strerror(errno)))")
+    // Close-on-exec from the first moment: a program that is started meanwhile would keep the answer's end open.
+    func open(_ ends: inout [Int32]) throws {
+      let result = clinux_pipe2(&ends, Int32(O_CLOEXEC))
+      guard result >= 0 else { throw ClientFileError("pipe: \(String(cString: strerror(Int32(-result))))") }
     }
-    for end in [question[1], answer[0]] { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    try open(&question)
+    do { try open(&answer) } catch {
+      question.forEach { close($0) }
+      throw error
+    }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_adddup2(&actions, question[0], 0)
     posix_spawn_file_actions_adddup2(&actions, answer[1], 1)
-    for end in [question[0], answer[1]] where end > 2 { posix_spawn_file_actions_addclose(&actions, end) }
     var pid = pid_t()
     var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(path), strdup(verb), nil]
     defer { for argument in arguments { free(argument) } }

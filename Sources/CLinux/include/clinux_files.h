@@ -20,6 +20,11 @@ static inline long clinux_openat(int dirfd, const char *path, int flags, unsigne
   return clinux_files_result(openat(dirfd, path, flags, mode));
 }
 
+/// pipe2(2): ends[0] is read, ends[1] written.
+static inline long clinux_pipe2(int *ends, int flags) {
+  return clinux_files_result(syscall(SYS_pipe2, ends, flags));
+}
+
 /// fsetxattr(2), with flags 0.
 static inline long clinux_fsetxattr(int fd, const char *name, const void *value, size_t size) {
   return clinux_files_result(fsetxattr(fd, name, value, size, 0));

@@ -91,11 +91,13 @@ private final class PushedTo: Sendable {
     let (_, json) = try await push(docker)
     let id = truncatedID(web.layerDescriptor.digest.description)
     #expect(DockerdFixture.lines(json)[2] == "\(id): Layer already exists")
+    // The blobs are asked for at the same time, here on real threads: in either order.
+    let asked = Array(docker.registry.seen[before...])
     #expect(
-      Array(docker.registry.seen[before...]) == [
+      Set(asked.dropLast()) == [
         "HEAD /v2/me/web/blobs/\(web.layerDescriptor.digest)", "HEAD /v2/me/web/blobs/\(web.configDescriptor.digest)",
-        "HEAD /v2/me/web/manifests/latest",
       ])
+    #expect(asked.count == 3 && asked.last == "HEAD /v2/me/web/manifests/latest")
     let changes = docker.containerd.operations.filter {
       !$0.hasPrefix("Content/") && !$0.hasSuffix("/Get") && !$0.hasSuffix("/List")
     }
