@@ -54,13 +54,18 @@ private let numbers = Array((1...3000).map { "\($0)\n" }.joined().utf8)
     }
   }
 
+  /// What is still accepted must be what was packed: a stream has a few bits that say nothing (those after its end of block, RFC
+  /// 1951 section 3.2.3). Every bit of the end is flipped by itself, and bits all over what is before.
   @Test func corruptBytesAreRefusedAndNeverCrash() {
-    var random = SystemRandomNumberGenerator()
-    for _ in 0..<300 {
+    let end = Fixture.seqFast.count * 8
+    var accepted: [Int] = []
+    for bit in Array(stride(from: 80, to: end - 96, by: 149)) + Array(end - 96..<end) {
       var bytes = Fixture.seqFast
-      let at = Int.random(in: 10..<bytes.count, using: &random)
-      bytes[at] ^= UInt8.random(in: 1...255, using: &random)
-      #expect(throws: ArchiveError.self) { try Gzip.decompress(bytes) }
+      bytes[bit / 8] ^= 1 << (bit % 8)
+      guard let unpacked = try? Gzip.decompress(bytes) else { continue }
+      accepted.append(bit)
+      #expect(unpacked == numbers, "bit \(bit)")
     }
+    #expect(accepted.count < 8, "\(accepted)")
   }
 }
