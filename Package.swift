@@ -90,6 +90,8 @@ let package = Package(
     .executableTarget(
       name: "drydock-runc", dependencies: ["CGuard", "DrydockRunc"],
       linkerSettings: [.unsafeFlags(["-Xlinker", "-e", "-Xlinker", "drydock_start"])]),
+    // ttrpc, containerd's protocol to its shims: frames, requests, and the protobuf that they are made of.
+    .target(name: "TTRPC"),
     // Real mode's host: clocks, randomness, files, what the machine is.
     .target(name: "LinuxHost", dependencies: ["CLinux", "Runtime", "Seams"]),
     // The engine's state in SQLite.
