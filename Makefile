@@ -20,13 +20,16 @@ runc:
 	@.ci/setup runtime
 	@$(SWIFT) build -c release --static-swift-stdlib -Xswiftc -static-executable --product drydock-runc --scratch-path .build/static
 
+# Real containers and networks: one at a time.
+NEEDS_ROOT := DrydockRuncTests|RealContainerTests|LinuxNetworkTests
+
 # The containers of DrydockRuncTests are real and need root; for anybody else those tests say that they are skipped.
 test:
 	@.ci/setup test
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory runc; \
 	else echo "drydock: not root: no real containers, the quick tests only" >&2; fi
-	$(SWIFT) test --parallel --skip DrydockRuncTests
-	$(SWIFT) test --skip-build --filter DrydockRuncTests
+	$(SWIFT) test --parallel --skip '$(NEEDS_ROOT)'
+	$(SWIFT) test --skip-build --filter '$(NEEDS_ROOT)'
 
 # ONLY=PART runs the checks of Tests/vm whose file's name holds it.
 test-vm: runc

@@ -94,6 +94,13 @@ let package = Package(
     .target(name: "TTRPC"),
     // Real mode's host: clocks, randomness, files, what the machine is.
     .target(name: "LinuxHost", dependencies: ["CLinux", "Runtime", "Seams"]),
+    // The kernel's numbers for netlink, and calls that Swift cannot say.
+    .target(name: "CNetwork"),
+    // nftables' own language, a text a transaction (libnftables).
+    .systemLibrary(name: "CNFTables"),
+    // Real mode's network: bridges, veth pairs, rules, published ports, the embedded DNS server.
+    .target(
+      name: "LinuxNetwork", dependencies: ["CNetwork", "CNFTables", "Threads", "JSONTree", "Runtime", "Seams"]),
     // The engine's state in SQLite.
     .target(
       name: "StateDatabase",
@@ -206,6 +213,12 @@ let package = Package(
         "RemoteAPI", "DaemonClient", "DrydockDaemon", "HTTPCodec", "Simulation", "Handoff", "JSONTree", "Seams",
         "Threads",
       ]),
+    // Networks as a process in a network namespace of its own: for tests and measurements.
+    .executableTarget(
+      name: "network-tool", dependencies: ["CLinux", "CNetwork", "LinuxNetwork", "Runtime", "Seams", "Threads"],
+      path: "Tests/NetworkTool"),
+    // Needs root: scenarios of network-tool, and what needs none.
+    .testTarget(name: "LinuxNetworkTests", dependencies: ["LinuxNetwork", "network-tool"]),
     .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel"]),
     // Containers by the real drydock-runc: needs root, bundles of its own making, and the genuine neighbours.
     .target(name: "CHarness", path: "Tests/CHarness"),

@@ -15,12 +15,15 @@ public struct BridgeRecord: Codable, Hashable, JSONWritable {
   public var mtu: Int
   /// Containers may talk to each other (com.docker.network.bridge.enable_icc).
   public var icc: Bool
+  /// Whether what goes out of the network carries the host's address
+  /// (com.docker.network.bridge.enable_ip_masquerade); nil when nobody has said no.
+  public var masquerade: Bool?
   public init(
     name: String, networkID: String, subnet: String, gateway: String, isInternal: Bool = false, mtu: Int = 1500,
-    icc: Bool = true
+    icc: Bool = true, masquerade: Bool? = nil
   ) {
     (self.name, self.networkID, self.subnet, self.gateway) = (name, networkID, subnet, gateway)
-    (self.isInternal, self.mtu, self.icc) = (isInternal, mtu, icc)
+    (self.isInternal, self.mtu, self.icc, self.masquerade) = (isInternal, mtu, icc, masquerade)
   }
 }
 
@@ -61,8 +64,30 @@ public struct PortBinding: Codable, Hashable, JSONWritable {
   }
 }
 
+/// What dockerd knows of its networks when it starts: whatever else of its own the host has belongs to nobody.
+public struct KnownNetworks: Sendable {
+  /// An endpoint of a container that runs as far as dockerd knows.
+  public struct Endpoint: Sendable {
+    public var record: EndpointRecord
+    /// The container's first process.
+    public var pid: Int
+    public init(record: EndpointRecord, pid: Int) { (self.record, self.pid) = (record, pid) }
+  }
+  public var bridges: [BridgeRecord]
+  public var endpoints: [Endpoint]
+  public var bindings: [PortBinding]
+  public init(bridges: [BridgeRecord] = [], endpoints: [Endpoint] = [], bindings: [PortBinding] = []) {
+    (self.bridges, self.endpoints, self.bindings) = (bridges, endpoints, bindings)
+  }
+}
+
 /// dockerd's network work on its host: bridges, veth pairs, nft rules, the embedded DNS server.
 public protocol NetworkHost: Sendable {
+  /// dockerd starts: what an earlier one has left behind and nobody owns goes, what a restart of the host has taken
+  /// comes again (bridges), published ports are held again. Before anything else is asked.
+  func reconcile(_ known: KnownNetworks) async throws
+  /// Blocks of addresses that the host has routes to, which new networks had better not take.
+  func usedSubnets() async -> [String]
   func createBridge(_ bridge: BridgeRecord) async throws
   func deleteBridge(_ name: String) async throws
   /// A veth pair between the bridge and the network namespace of `pid` (a process in it).
@@ -80,12 +105,20 @@ public protocol NetworkHost: Sendable {
   func stopDNS(pid: Int) async
 }
 
+/// A host that begins empty, and has no networks but dockerd's.
+extension NetworkHost {
+  public func reconcile(_ known: KnownNetworks) async throws {}
+  public func usedSubnets() async -> [String] { [] }
+}
+
 /// Records dockerd's requests to the kernel's network stack.
 public struct TracedNetworkHost: NetworkHost {
   private let next: any NetworkHost
   private let tap: Tap
   public init(_ next: any NetworkHost, tap: Tap) { (self.next, self.tap) = (next, tap) }
 
+  public func reconcile(_ known: KnownNetworks) async throws { try await next.reconcile(known) }
+  public func usedSubnets() async -> [String] { await next.usedSubnets() }
   public func createBridge(_ bridge: BridgeRecord) async throws {
     try await carry("RTM_NEWLINK bridge", bridge) { try await next.createBridge(bridge) }
   }

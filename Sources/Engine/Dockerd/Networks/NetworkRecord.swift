@@ -51,7 +51,8 @@ struct NetworkRecord: Sendable, Hashable, Codable, JSONWritable {
   var bridge: BridgeRecord {
     BridgeRecord(
       name: bridgeName, networkID: id, subnet: subnet, gateway: gateway, isInternal: isInternal, mtu: mtu,
-      icc: options["com.docker.network.bridge.enable_icc"].map(isTrue) ?? true)
+      icc: options["com.docker.network.bridge.enable_icc"].map(isTrue) ?? true,
+      masquerade: options["com.docker.network.bridge.enable_ip_masquerade"].map(isTrue) ?? true ? nil : false)
   }
 
   /// Engine API `Network`, without containers.

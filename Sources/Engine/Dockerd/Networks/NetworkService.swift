@@ -35,6 +35,7 @@ public final class NetworkService: DockerdService, NetworkLookup {
     for (_, value) in try daemon.store.load(Self.sandboxBucket) {
       if let sandbox = try? value.decode(SandboxRecord.self) { restore(sandbox) }
     }
+    try await daemon.network.reconcile(known())
     for network in restored where network.isBridge {
       // It is there unless the host has been started anew.
       try? await daemon.network.createBridge(network.bridge)
@@ -47,6 +48,21 @@ public final class NetworkService: DockerdService, NetworkLookup {
   }
 
   public func shutdown() async {}
+
+  /// What the host's network is compared with.
+  private func known() -> KnownNetworks {
+    table.withLock { table in
+      var known = KnownNetworks(bridges: table.all.filter(\.isBridge).map(\.bridge))
+      for sandbox in table.sandboxes.values.sorted(by: { $0.containerID < $1.containerID }) {
+        for endpoint in sandbox.endpoints where !endpoint.address.isEmpty {
+          guard let bridge = table[id: endpoint.networkID]?.bridgeName else { continue }
+          known.endpoints.append(.init(record: endpoint.record(bridge: bridge), pid: sandbox.pid))
+        }
+        known.bindings += sandbox.published
+      }
+      return known
+    }
+  }
 
   private func restore(_ network: NetworkRecord) throws {
     try table.withLock { table in
