@@ -113,8 +113,12 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
-    // gzip by isa-l and zstd by libzstd, as two calls; neither library's structures reach Swift.
-    .target(name: "CCompression", linkerSettings: [.linkedLibrary("isal"), .linkedLibrary("zstd")]),
+    // gzip by isa-l, zstd, xz and bzip2 by their libraries, behind one call; no library's structures reach Swift.
+    .target(
+      name: "CCompression",
+      linkerSettings: [
+        .linkedLibrary("isal"), .linkedLibrary("zstd"), .linkedLibrary("lzma"), .linkedLibrary("bz2"),
+      ]),
     // containerd's stores on disk: blobs by digest, unpacked layers, snapshots, diffs.
     .target(
       name: "ImageStore",
@@ -183,6 +187,8 @@ let package = Package(
       dependencies: [
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        // Tokens are signed.
+        .product(name: "Crypto", package: "swift-crypto"),
       ], path: "Tests/RegistryHarness"),
     .testTarget(
       name: "RegistryTests",
@@ -193,7 +199,9 @@ let package = Package(
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
     // An engine that kills itself: for the tests of what a death leaves.
-    .executableTarget(name: "CrashingEngine", dependencies: ["RealMachine", "Seams"], path: "Tests/CrashingEngine"),
+    .executableTarget(
+      name: "CrashingEngine", dependencies: ["RealMachine", "Engine", "Seams", "OCISpec", "JSONTree", "CSeccomp"],
+      path: "Tests/CrashingEngine"),
     .testTarget(
       name: "RealMachineTests",
       dependencies: [

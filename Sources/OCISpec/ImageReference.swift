@@ -99,10 +99,22 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
   }
 
   private static func isDomain(_ text: String) -> Bool {
+    func isPort(_ text: some StringProtocol) -> Bool {
+      text.utf8.allSatisfy { (0x30...0x39).contains($0) } && (Int(text).map { (1...65535).contains($0) } ?? false)
+    }
+    if text.utf8.first == UInt8(ascii: "[") {
+      // An IPv6 address, without zone.
+      guard let end = text.utf8.firstIndex(of: UInt8(ascii: "]")) else { return false }
+      let address = text[text.utf8.index(after: text.startIndex)..<end]
+      let rest = text[text.utf8.index(after: end)...]
+      return !address.isEmpty
+        && address.utf8.allSatisfy {
+          isLowerHex($0) || (0x41...0x46).contains($0) || $0 == UInt8(ascii: ":")
+        } && (rest.isEmpty || rest.utf8.first == UInt8(ascii: ":") && isPort(rest.dropFirst()))
+    }
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    if text.hasPrefix("[") { return text.contains("]") }
     guard (1...2).contains(parts.count), !parts[0].isEmpty else { return false }
-    if parts.count == 2 { guard let port = Int(parts[1]), (1...65535).contains(port) else { return false } }
+    if parts.count == 2, !isPort(parts[1]) { return false }
     return parts[0].split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
       !label.isEmpty && label.first != "-" && label.last != "-"
         && label.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }

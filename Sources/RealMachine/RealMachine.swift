@@ -49,6 +49,9 @@ public final class RealMachine: Sendable {
   public let overlayObstacle: String?
   public let world = SystemWorld()
 
+  /// containerd without a trace: for tests that do dockerd's part.
+  package var containerdAPI: any ContainerdAPI { containerd }
+
   private let dockerd: Dockerd
   private let containerd: Containerd
   private let distribution: HTTPDistribution
@@ -91,7 +94,10 @@ public final class RealMachine: Sendable {
     var containerdConfiguration = ContainerdConfiguration()
     containerdConfiguration.state = "\(options.execRoot)/containerd"
     containerdConfiguration.snapshotter = snapshots.name
-    containerdConfiguration.hosts = RegistryHosts(insecure: options.insecureRegistries, mirrors: options.mirrors)
+    let certificates = options.registries.certificates
+    let hasCertificates: @Sendable (String) -> Bool = { HTTPDistribution.hasCertificates(for: $0, in: certificates) }
+    containerdConfiguration.hosts = RegistryHosts(
+      insecure: options.insecureRegistries, mirrors: options.mirrors, hasCertificates: hasCertificates)
     containerdConfiguration.maxConcurrentDownloads = options.maxConcurrentDownloads
     containerdConfiguration.ownsClients = true
     containerd = Containerd(
@@ -105,8 +111,15 @@ public final class RealMachine: Sendable {
     (configuration.dataRoot, configuration.execRoot) = (root, options.execRoot)
     configuration.hostname = facts.hostname
     configuration.insecureRegistries += options.insecureRegistries
+    configuration.hasCertificates = hasCertificates
     (configuration.kernelVersion, configuration.operatingSystem) = (facts.kernelVersion, facts.operatingSystem)
+    (configuration.osVersion, configuration.machine) = (facts.osVersion, facts.machine)
     (configuration.cpus, configuration.memory) = (facts.cpus, facts.memory)
+    configuration.limits = RealMachine.limits(facts)
+    configuration.logDrivers = ["json-file", "local"]
+    configuration.containerdAddress = ""
+    configuration.proxies = options.registries.proxies.shown
+    configuration.mirrors = options.mirrors["docker.io"] ?? []
     configuration.cgroupVersion = facts.cgroupVersion
     (configuration.hasSeccomp, configuration.hasAppArmor) = (facts.hasSeccomp, facts.hasAppArmor)
     configuration.hasTimeNamespaces = facts.hasTimeNamespaces
@@ -116,7 +129,7 @@ public final class RealMachine: Sendable {
       registry: registry(asked: .dockerd, distribution),
       runtime: TracedRuntimeCLI(later, tap: tap(.dockerd, .runc, .exec)), files: files, fifos: later, processes: later,
       network: TracedNetworkHost(later, tap: tap(.dockerd, .kernel, .syscall)), store: store,
-      configuration: configuration)
+      configuration: configuration, codec: StreamCodec())
     let (images, volumes) = (ImageService(daemon: daemon), VolumeService(daemon: daemon))
     let (networks, containers) = (NetworkService(daemon: daemon), ContainerService(daemon: daemon))
     daemon.link(images: images, volumes: volumes, networks: networks, containers: containers)
@@ -128,6 +141,15 @@ public final class RealMachine: Sendable {
     header = TraceHeader(
       mode: "real", stack: "docker", runtime: "drydock-runc", engine: "drydock \(RealMachine.engineVersion)",
       started: RFC3339Time.text(world.unixTime - world.now))
+  }
+
+  private static func limits(_ facts: HostFacts) -> HostLimits {
+    var limits = HostLimits()
+    (limits.memory, limits.swap) = (facts.limits.memory, facts.limits.swap)
+    limits.oomKillDisable = facts.limits.oomKillDisable
+    (limits.cpuShares, limits.cpuQuota) = (facts.limits.cpuShares, facts.limits.cpuQuota)
+    (limits.cpuset, limits.pids, limits.forwardsIPv4) = (facts.limits.cpuset, facts.limits.pids, facts.forwardsIPv4)
+    return limits
   }
 
   private static func snapshots(

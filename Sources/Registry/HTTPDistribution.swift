@@ -39,6 +39,11 @@ public final class HTTPDistribution: DistributionAPI {
     (self.options, self.group) = (options, group)
   }
 
+  /// Whether a registry has a folder in one of `certificates`.
+  public static func hasCertificates(for host: String, in certificates: [String]) -> Bool {
+    CertificateFolder(of: host, in: certificates) != nil
+  }
+
   /// Ends all connections. Nothing can be sent any more.
   public func shutdown() async {
     let open = clients.withLock { clients in
@@ -137,7 +142,7 @@ public final class HTTPDistribution: DistributionAPI {
     // The reader sets the pace: what it does not take stays in the connection.
     let channel = ByteChannel(capacity: 1 << 20)
     let body = response.body
-    Task {
+    let bringing = Task {
       do {
         for try await part in body {
           guard await channel.write(Array(buffer: part)) else { break }
@@ -147,6 +152,8 @@ public final class HTTPDistribution: DistributionAPI {
       }
       channel.closeWriting()
     }
+    // Who waits for a registry that says nothing more does not notice by itself.
+    channel.whenUnread { bringing.cancel() }
     return RegistryResponse(status, headers: headers, stream: channel)
   }
 }

@@ -89,3 +89,13 @@ extension Proxies {
     return Proxies(environment: environment)
   }
 }
+
+extension Proxies {
+  /// What `docker info` shows: addresses, with `xxxxx:xxxxx` in the place of a user and a password.
+  public var shown: (http: String, https: String, no: String) {
+    func text(_ server: Server?) -> String {
+      server.map { "http://\($0.user == nil ? "" : "xxxxx:xxxxx@")\($0.host):\($0.port)" } ?? ""
+    }
+    return (text(http), text(https), direct.joined(separator: ","))
+  }
+}

@@ -1,3 +1,4 @@
+import Archive
 import Engine
 import Foundation
 import JSONTree
@@ -362,6 +363,145 @@ struct FaultTests {
         #expect(registry.requests.count { $0.uri.hasSuffix(layer.description) } == 1)
         #expect(engine.snapshots.count == 1)
         #expect(try await engine.get("/images/json").json[0]?["RepoTags"]?.strings?.count == 2)
+      }
+    }
+  }
+
+  /// Waits until `condition` holds; what another task does may take its time.
+  private func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
+    for _ in 0..<30_000 {
+      if try await condition() { return }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    Issue.record("never: \(what)")
+  }
+
+  @Test("a client that goes away in mid-layer ends the pull: nothing is left but what the next one goes on from")
+  func disconnect() async throws {
+    let (images, target, layer) = Self.image(300_000)
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(
+        images, tags: ["1": target],
+        twist: { request, answer in
+          // The registry says nothing more, so nobody would notice by writing progress.
+          if request.uri.hasSuffix(layer.description) { answer.stall = 150_000 }
+        }
+      ) { registry in
+        let response = try await engine.machine.daemon.send(
+          APIRequest("POST", path: "/images/create?fromImage=\(registry.host)/app&tag=1"))
+        guard case .stream(let stream) = response.body else {
+          Issue.record("no stream")
+          return
+        }
+        var seen: [UInt8] = []
+        while !String(decoding: seen, as: UTF8.self).contains("Downloading"), let bytes = await stream.read() {
+          seen += bytes
+        }
+        stream.closeReading()
+        try await eventually("the pull ends") { engine.blobs.isEmpty }
+        #expect(try await engine.get("/images/json").json == [])
+        #expect(engine.snapshots.isEmpty)
+      }
+      try await FaultyRegistry.with(images, tags: ["1": target]) { registry in
+        let pulled = try await engine.pull("\(registry.host)/app:1")
+        #expect(pulled.error == nil, "\(pulled.text)")
+        #expect(engine.ingests.isEmpty)
+        let asked = try #require(registry.requests.first { $0.uri.hasSuffix(layer.description) })
+        #expect(asked.headers.first(name: "Range")?.hasPrefix("bytes=") == true)
+      }
+    }
+  }
+
+  @Test("a client that goes away before there is an answer ends the pull, too")
+  func earlyDisconnect() async throws {
+    let (images, target, _) = Self.image()
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(
+        images, tags: ["1": target], twist: { request, answer in answer.isSilent = request.isManifest }
+      ) { registry in
+        let host = registry.host
+        let pull = Task { try await engine.pull("\(host)/app:1") }
+        try await eventually("the registry is asked") { !registry.requests.isEmpty }
+        pull.cancel()
+        await #expect(throws: (any Error).self) {
+          let answer = try await pull.value
+          if let error = answer.error { throw EngineError(.canceled, error) }
+        }
+        #expect(engine.blobs.isEmpty && engine.snapshots.isEmpty && engine.ingests.isEmpty)
+      }
+    }
+  }
+
+  @Test("what stands before a registry takes no large requests: layers go in chunks")
+  func tooLarge() async throws {
+    let (images, target, layer) = Self.image(20_000_000)
+    let limit = 5 << 20
+    let received = Mutex<[UInt8]>([])
+    let sizes = Mutex<[Int]>([])
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(images, tags: ["1": target]) { registry in
+        let pulled = try await engine.pull("\(registry.host)/app:1")
+        #expect(pulled.error == nil, "\(pulled.text)")
+        let name = "\(registry.host)/app:1"
+        let target = try await FaultyRegistry { request in
+          if request.body.count > limit { return .init(status: 413) }
+          switch request.method {
+          case "HEAD": return .init(status: 404)
+          case "POST":
+            received.withLock { $0 = [] }
+            return .init(status: 202, headers: [("Location", "/v2/copy/blobs/uploads/1")])
+          case "PATCH":
+            let end = received.withLock { $0.count }
+            let range = request.headers.first(name: "Content-Range") ?? ""
+            guard range == "\(end)-\(end + request.body.count - 1)" else { return .init(status: 416) }
+            received.withLock { $0 += request.body }
+            sizes.withLock { $0.append(request.body.count) }
+            return .init(
+              status: 202,
+              headers: [
+                ("Location", "/v2/copy/blobs/uploads/1"), ("Range", "0-\(end + request.body.count - 1)"),
+              ])
+          case "PUT" where request.uri.contains("/blobs/uploads/"):
+            let bytes = received.withLock { $0 } + request.body
+            return .init(status: request.uri.contains(Digest(sha256: bytes).encoded) ? 201 : 400)
+          default: return .init(status: 201)
+          }
+        }
+        let repository = "\(target.host)/copy"
+        _ = try await engine.ask(
+          APIRequest(
+            "POST", "/images/{name}/tag", ["name": name],
+            query: [NameValue("repo", repository), NameValue("tag", "1")]))
+        let pushed = try await engine.push("\(repository):1")
+        await target.close()
+        #expect(pushed.error == nil, "\(pushed.text)")
+      }
+      let chunks = sizes.withLock { $0 }
+      #expect(chunks.count >= 4 && chunks.allSatisfy { $0 <= limit }, "\(chunks)")
+      #expect(chunks.reduce(0, +) == images.content[layer]?.count)
+    }
+  }
+
+  @Test("layers whose media type lies about their compression are read by their bytes", arguments: [true, false])
+  func lyingLayers(isPlain: Bool) async throws {
+    var images = TestImages()
+    let tar = TestImages.layer("a")
+    let layer = images.add(
+      isPlain ? tar : Gzip.compress(tar), isPlain ? MediaType.ociLayerGzip : MediaType.ociLayerZstd)
+    let config = images.add(
+      Array(
+        "{\"architecture\":\"\(Platform.host.architecture)\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"\(Digest(sha256: tar))\"]}}"
+          .utf8), MediaType.ociConfig)
+    let target = images.add(
+      Array(
+        "{\"schemaVersion\":2,\"mediaType\":\"\(MediaType.ociManifest)\",\"config\":\(TestImages.words(config)),\"layers\":[\(TestImages.words(layer))]}"
+          .utf8), MediaType.ociManifest)
+    let served = images
+    try await MachineFixture.with { engine in
+      try await FaultyRegistry.with(served, tags: ["1": target]) { registry in
+        let pulled = try await engine.pull("\(registry.host)/app:1")
+        #expect(pulled.error == nil, "\(pulled.text)")
+        #expect(engine.snapshots.count == 1)
       }
     }
   }

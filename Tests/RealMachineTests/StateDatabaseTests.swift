@@ -57,6 +57,20 @@ struct StateDatabaseTests {
     }
   }
 
+  @Test("what need not wait for the disk is seen by other processes at once, and the next change waits again")
+  func soon() throws {
+    try with { path in
+      let database = try StateDatabase(path: path)
+      try database.writeSoon([.put("b", "1", JSON.int(1)), .put("b", "2", JSON.int(2)), .remove("b", "1")])
+      #expect(try sqlite(path, "SELECT key FROM state;") == "2\n")
+      #expect(database.synchronous == 2)
+      database.close()
+      let again = try StateDatabase(path: path)
+      #expect(try again.load("b").map(\.key) == ["2"])
+      again.close()
+    }
+  }
+
   @Test("a damaged file is refused with its name, and stays as it is")
   func damaged() throws {
     try with { path in

@@ -15,12 +15,16 @@ package final class LoopbackServer: Sendable {
     /// How often the same method and path were asked before.
     package var before = 0
   }
-  /// What is answered: `cut` ends the connection after so many bytes of the body.
+  /// What is answered: `cut` ends the connection after so many bytes of the body, `stall` sends no more than so many
+  /// and leaves it open.
   package struct Answer: Sendable {
     package var status = 200
     package var headers: [(String, String)] = []
     package var body: [UInt8] = []
     package var cut: Int?
+    package var stall: Int?
+    /// Nothing is ever answered.
+    package var isSilent = false
     package init(status: Int = 200, headers: [(String, String)] = [], body: [UInt8] = [], cut: Int? = nil) {
       (self.status, self.headers, self.body, self.cut) = (status, headers, body, cut)
     }
@@ -81,6 +85,7 @@ package final class LoopbackServer: Sendable {
         guard let head else { return }
         let answer = handle(
           Request(method: head.method.rawValue, uri: head.uri, headers: head.headers, body: body))
+        if answer.isSilent { return }
         var headers = HTTPHeaders(answer.headers)
         if !headers.contains(name: "Content-Length") {
           headers.add(name: "Content-Length", value: String(answer.body.count))
@@ -98,7 +103,7 @@ package final class LoopbackServer: Sendable {
             wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body.prefix(answer.cut ?? .max))))),
             promise: sent)
         }
-        if answer.cut != nil, head.method != .HEAD {
+        if answer.cut != nil || answer.stall != nil, head.method != .HEAD {
           return
         } else {
           context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)

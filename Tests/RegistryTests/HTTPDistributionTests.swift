@@ -160,40 +160,11 @@ struct HTTPDistributionTests {
 
   // MARK: TLS
 
-  /// A folder with an authority, a server's and a client's certificate, made by openssl(1).
-  private func certificates() throws -> URL {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("drydock-tls-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    func openssl(_ arguments: String...) throws {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-      process.arguments = arguments
-      process.currentDirectoryURL = folder
-      (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
-      try process.run()
-      process.waitUntilExit()
-      try #require(process.terminationStatus == 0, "openssl \(arguments.joined(separator: " "))")
-    }
-    try openssl(
-      "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-keyout",
-      "ca.key", "-out", "ca.pem", "-subj", "/CN=Test Authority")
-    for name in ["server", "client"] {
-      try openssl(
-        "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "\(name).key",
-        "-out", "\(name).csr", "-subj", "/CN=\(name)")
-      try Data("subjectAltName=IP:127.0.0.1\n".utf8).write(to: folder.appendingPathComponent("ext"))
-      try openssl(
-        "x509", "-req", "-in", "\(name).csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-        "-extfile", "ext", "-out", "\(name).pem")
-    }
-    return folder
-  }
-
   @Test("certs.d: an authority of one's own, a client's certificate; without them the words say what is wrong")
   func tls() async throws {
-    let folder = try certificates()
-    defer { try? FileManager.default.removeItem(at: folder) }
-    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    let certificates = try Certificates()
+    defer { certificates.remove() }
+    let (folder, path) = (certificates.folder, certificates.path)
     var configuration = TLSConfiguration.makeServerConfiguration(
       certificateChain: try NIOSSLCertificate.fromPEMFile(path("server.pem")).map { .certificate($0) },
       privateKey: .privateKey(try NIOSSLPrivateKey(file: path("server.key"), format: .pem)))

@@ -8,14 +8,16 @@ typedef struct ccompression_stream ccompression_stream;
 
 enum {
   CCOMPRESSION_MORE = 0,  // wants more input, or more room
-  CCOMPRESSION_END = 1,   // at the end of a gzip member or zstd frame; another may follow
+  CCOMPRESSION_END = 1,   // at the end of a member, frame or stream; another may follow
   CCOMPRESSION_BAD = -1,  // not such a stream, or damaged
-  CCOMPRESSION_BIG = -2,  // needs more memory than is allowed (a zstd window of over 128 MiB)
+  CCOMPRESSION_BIG = -2,  // needs more memory than is allowed (a zstd window or an xz dictionary of over 64 MiB)
 };
 
 /// Null when there is no memory.
 ccompression_stream *ccompression_gunzip(void);
 ccompression_stream *ccompression_unzstd(void);
+ccompression_stream *ccompression_unxz(void);
+ccompression_stream *ccompression_bunzip(void);
 ccompression_stream *ccompression_gzip(void);
 ccompression_stream *ccompression_zstd(void);
 void ccompression_free(ccompression_stream *stream);

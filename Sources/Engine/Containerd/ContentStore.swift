@@ -114,7 +114,7 @@ final class ContentStore: Sendable {
     if info.labels == old { return info }
     try validateLabels(info.labels)
     info.updatedAt = core.world.unixTime
-    try core.store.put(bucket, digest.description, info)
+    try core.store.writeSoon([.put(bucket, digest.description, info)])
     state.withLock { $0.blobs[digest] = info }
     graph.replace(
       garbageReferences(of: old, ownedBy: .content(digest)),
@@ -257,7 +257,7 @@ final class ContentStore: Sendable {
   private func enter(_ digest: Digest, size: Int64, labels: [String: String]) throws {
     let now = core.world.unixTime
     let info = ContentInfo(digest: digest, size: size, labels: labels, createdAt: now, updatedAt: now)
-    try core.store.put(bucket, digest.description, info)
+    try core.store.writeSoon([.put(bucket, digest.description, info)])
     try leases.hold(.content(digest))
     let isNew = state.withLock { state -> Bool in
       if state.blobs[digest] != nil { return false }

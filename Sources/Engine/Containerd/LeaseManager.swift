@@ -69,6 +69,15 @@ final class LeaseManager: Sendable {
     }
   }
 
+  /// Ends the leases of earlier processes, other than `owned`, under which nobody will go on: only what pulls have
+  /// brought is of use to the next one, and those say so by a label.
+  func endAbandoned(except owned: (String) -> Bool) throws {
+    let ids = state.withLock { state in
+      state.leases.values.filter { $0.expires == nil && $0.labels["moby/prune.images"] == nil }.map(\.id)
+    }
+    for id in ids.sorted() where !owned(id) { try delete(id) }
+  }
+
   private func get(_ id: String) throws -> Lease {
     guard let lease = state.withLock({ $0.leases[id] }) else { throw notFound("lease \"\(id)\"") }
     return lease
@@ -87,7 +96,7 @@ final class LeaseManager: Sendable {
       state.leases[id] = lease
       state.expiring[id] = lease.expires
     }
-    try core.store.put(bucket, id, lease)
+    try core.store.writeSoon([.put(bucket, id, lease)])
     return id
   }
 
@@ -97,8 +106,9 @@ final class LeaseManager: Sendable {
       return state.leases.removeValue(forKey: id)
     }
     guard let lease else { throw notFound("lease \"\(id)\"") }
-    try core.store.remove(bucket, id)
+    // Also where a full disk has no room to write it down: an engine that starts anew ends it again.
     graph.replace(lease.resources.compactMap { resource($0) }, with: [])
+    try core.store.writeSoon([.remove(bucket, id)])
   }
 
   private func list(_ filters: [String]) throws -> [String] {
@@ -152,7 +162,7 @@ final class LeaseManager: Sendable {
       return state.leases[id]
     }
     guard let changed else { return }
-    try core.store.put(bucket, id, changed)
+    try core.store.writeSoon([.put(bucket, id, changed)])
     if let resource = resource(given) { graph.replace([], with: [resource]) }
   }
 
@@ -164,7 +174,7 @@ final class LeaseManager: Sendable {
       return state.leases[id]
     }
     guard let changed else { return }
-    try core.store.put(bucket, id, changed)
+    try core.store.writeSoon([.put(bucket, id, changed)])
     if let resource = resource(given) { graph.replace([resource], with: []) }
   }
 

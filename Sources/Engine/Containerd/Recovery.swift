@@ -10,7 +10,10 @@ extension Containerd {
     if core.configuration.ownsClients {
       for tenant in all {
         try await tenant.snapshots.removeHalfUnpacked()
-        tenant.leases.limit(leftoverLifetime) { (try? tenant.containers.get($0)) != nil }
+        func isOwned(_ id: String) -> Bool { (try? tenant.containers.get(id)) != nil }
+        try tenant.leases.endAbandoned(except: isOwned)
+        tenant.leases.limit(leftoverLifetime, except: isOwned)
+        await tenant.collectGarbage()
       }
     }
     // A loss of power can take folders that were not on the disk yet: they are unpacked anew when they are needed.

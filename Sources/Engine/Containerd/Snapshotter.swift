@@ -194,7 +194,7 @@ final class Snapshotter: Sendable {
       id: core.snapshotID(), parents: below.map { [$0.id] + $0.parents } ?? [])
     do {
       try await core.driver.create(snapshot.id, parents: snapshot.parents)
-      try core.store.put(bucket, key, snapshot)
+      try core.store.writeSoon([.put(bucket, key, snapshot)])
       try leases.hold(.snapshot(key))
     } catch {
       state.withLock { state in
@@ -249,7 +249,7 @@ final class Snapshotter: Sendable {
       return committed
     }
     // Together: two records of one snapshot would let the removal of one take the other's files.
-    try core.store.write([.put(bucket, name, committed), .remove(bucket, key)])
+    try core.store.writeSoon([.put(bucket, name, committed), .remove(bucket, key)])
     try leases.hold(.snapshot(name))
     graph.appear(.snapshot(name), referringTo: references(committed))
     graph.vanish(.snapshot(key), referringTo: references(active))

@@ -7,9 +7,14 @@ public struct RegistryHosts: Sendable {
   public var insecure: [String]
   /// Registries to ask first, by domain: `["docker.io": ["https://mirror.example"]]` (daemon.json `registry-mirrors`).
   public var mirrors: [String: [String]]
+  /// Says of a host on the loopback that TLS is spoken to it nevertheless: there are certificates for it.
+  public var hasCertificates: @Sendable (String) -> Bool
 
-  public init(insecure: [String] = [], mirrors: [String: [String]] = [:]) {
-    (self.insecure, self.mirrors) = (insecure, mirrors)
+  public init(
+    insecure: [String] = [], mirrors: [String: [String]] = [:],
+    hasCertificates: @escaping @Sendable (String) -> Bool = { _ in false }
+  ) {
+    (self.insecure, self.mirrors, self.hasCertificates) = (insecure, mirrors, hasCertificates)
   }
 
   /// The host of the distribution API behind the domain of a reference.
@@ -20,9 +25,10 @@ public struct RegistryHosts: Sendable {
   /// `http` or `https`, for a host with or without a port.
   public func scheme(of host: String) -> String {
     let name = withoutPort(host)
-    if name == "localhost" || name.hasSuffix(".localhost") { return "http" }
     let address = IPAddress(name)
-    if let address, address.isLoopback { return "http" }
+    if name == "localhost" || name.hasSuffix(".localhost") || address?.isLoopback == true {
+      return hasCertificates(host) ? "https" : "http"
+    }
     let isInsecure = insecure.contains { entry in
       if let network = IPNetwork(entry) { return address.map(network.contains) ?? false }
       return entry == host || entry == name

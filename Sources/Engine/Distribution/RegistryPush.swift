@@ -99,15 +99,29 @@ extension RegistryRepository {
       default: throw await refusal(head, "HEAD", "blobs/\(digest)", action: .push)
       }
       var attempt = 1
+      var chunkSize = chunkSize
       while true {
         do {
           return try await upload(descriptor, from: source, chunkSize: chunkSize, at: endpoint, progress: progress)
+        } catch let error as TooLarge {
+          // What stands before the registry takes no requests of that size: smaller ones, down to a megabyte.
+          guard let smaller = error.smaller(than: chunkSize) else { throw error.refusal }
+          chunkSize = smaller
         } catch let error as EngineError where error.code == .unavailable && attempt < RegistryClient.maxAttempts {
           attempt += 1
           progress(.init(descriptor, .retrying(error.message)))
           try await client.world.sleep(RegistryClient.backoff(attempt))
         }
       }
+    }
+  }
+
+  /// 413 for the body of an upload.
+  private struct TooLarge: Error {
+    var refusal: EngineError
+    func smaller(than size: Int?) -> Int? {
+      guard let size else { return 8 << 20 }
+      return size > 1 << 20 ? max(size / 4, 1 << 20) : nil
     }
   }
 
@@ -192,7 +206,7 @@ extension RegistryRepository {
       channel.closeReading()
       if let error = failure.error { throw error }
     }
-    guard (200..<300).contains(response.status) else { throw await uploadRefusal(response, session) }
+    try await checkUpload(response, session)
     response.discard()
   }
 
@@ -224,7 +238,7 @@ extension RegistryRepository {
         session.move(to: status.header("Location"))
         continue
       }
-      guard (200..<300).contains(response.status) else { throw await uploadRefusal(response, session) }
+      try await checkUpload(response, session)
       response.discard()
       offset = uploaded(response) ?? offset + Int64(bytes.count)
       session.move(to: response.header("Location"))
@@ -241,6 +255,13 @@ extension RegistryRepository {
   /// The bytes that a registry has of an upload, from `Range: 0-1023`.
   private func uploaded(_ response: RegistryResponse) -> Int64? {
     response.header("Range").flatMap { $0.split(separator: "-").last }.flatMap { Int64($0) }.map { $0 + 1 }
+  }
+
+  private func checkUpload(_ response: RegistryResponse, _ session: UploadSession) async throws {
+    if (200..<300).contains(response.status) { return }
+    let refusal = await uploadRefusal(response, session)
+    if response.status == 413 { throw TooLarge(refusal: refusal) }
+    throw refusal
   }
 
   private func uploadRefusal(_ response: RegistryResponse, _ session: UploadSession) async -> EngineError {

@@ -18,6 +18,8 @@ public final class Daemon: Sendable {
   public let processes: any Processes
   public let network: any NetworkHost
   public let store: any StateStore
+  /// Unpacks what `load` and `import` are given.
+  public let codec: any ArchiveCodec
   public let events: EventBus
   private let settings: Mutex<DaemonConfiguration>
   private let links = Mutex<Links?>(nil)
@@ -33,11 +35,12 @@ public final class Daemon: Sendable {
   public init(
     world: any World, containerd: any ContainerdAPI, registry: any DistributionAPI, runtime: any RuntimeCLI,
     files: any HostFiles, fifos: any FIFOs, processes: any Processes, network: any NetworkHost,
-    store: any StateStore, configuration: DaemonConfiguration
+    store: any StateStore, configuration: DaemonConfiguration, codec: (any ArchiveCodec)? = nil
   ) {
     (self.world, self.containerd, self.registry, self.runtime) = (world, containerd, registry, runtime)
     (self.files, self.fifos, self.processes, self.network) = (files, fifos, processes, network)
     self.store = store
+    self.codec = codec ?? MemoryCodec()
     settings = Mutex(configuration)
     events = EventBus(world: world)
   }
@@ -84,11 +87,16 @@ public struct DaemonConfiguration: Sendable {
   public var platform = Platform.host
   /// Plain HTTP is tried for these registries; loopback is always among them.
   public var insecureRegistries: [String] = ["127.0.0.0/8"]
+  /// Says of a registry on the loopback that TLS is spoken to it: there are certificates for it.
+  public var hasCertificates: @Sendable (String) -> Bool = { _ in false }
   public var labels: [String] = []
   public var defaultStopTimeout = 10
   public var shutdownTimeout = 15
   public var kernelVersion = "6.12.0"
   public var operatingSystem = "Drydock OS (simulated)"
+  public var osVersion = ""
+  /// uname(1)'s name of the machine; empty for that of `platform`.
+  public var machine = ""
   public var cpus = 4
   public var memory: Int64 = 8 << 30
   /// 1 or 2: which cgroup hierarchy the host mounts. Decides the default cgroup namespace and what limits there are.
@@ -99,6 +107,18 @@ public struct DaemonConfiguration: Sendable {
   public var hasAppArmor = false
   /// The kernel has time namespaces (since 5.6).
   public var hasTimeNamespaces = true
+  /// What the machine can limit containers by.
+  public var limits = HostLimits()
+  /// Log drivers, as `docker info` lists them.
+  public var logDrivers = [
+    "awslogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local", "splunk", "syslog",
+  ]
+  /// The socket of containerd; empty when it is a part of this process.
+  public var containerdAddress = "/run/containerd/containerd.sock"
+  /// Proxies that the daemon goes through, without passwords.
+  public var proxies = (http: "", https: "", no: "")
+  /// `registry-mirrors` of Docker Hub.
+  public var mirrors: [String] = []
   /// What `--init` puts in front of the command (`/sbin/docker-init` in the container).
   public var initPath = "/usr/bin/docker-init"
   /// Every container gets an init without asking for it.
@@ -122,6 +142,20 @@ public struct DaemonConfiguration: Sendable {
   public var bridgeSubnet = ""
   /// Name of the snapshotter, as `docker info` shows it under Storage Driver.
   public var snapshotter = "overlayfs"
+  public init() {}
+}
+
+/// What a machine can limit containers by: what of `docker info` is about that.
+public struct HostLimits: Sendable, Hashable {
+  public var memory = true
+  public var swap = true
+  /// Nil as long as only the cgroup version says: version 1 can.
+  public var oomKillDisable: Bool?
+  public var cpuShares = true
+  public var cpuQuota = true
+  public var cpuset = true
+  public var pids = true
+  public var forwardsIPv4 = true
   public init() {}
 }
 

@@ -48,12 +48,20 @@ final class PumpedSource: BlobSource {
   /// Fetches the blob until it ends or nobody reads it any more.
   func pump(_ digest: Digest, from store: any BlobStore) async {
     var offset: Int64 = 0
+    await pump {
+      let piece = try await store.read(digest, offset: offset, count: 1 << 20)
+      offset += Int64(piece.count)
+      return piece.isEmpty ? nil : piece
+    }
+  }
+
+  /// Fetches pieces until there are no more or nobody reads them any more.
+  func pump(_ fetch: () async throws -> [UInt8]?) async {
     do {
       while true {
-        let piece = try await store.read(digest, offset: offset, count: 1 << 20)
-        offset += Int64(piece.count)
+        let piece = try await fetch()
         let isOver = state.update { state -> Bool in
-          if piece.isEmpty { state.isFinished = true } else { state.pieces.append(piece) }
+          if let piece { state.pieces.append(piece) } else { state.isFinished = true }
           return state.isFinished || state.isAbandoned
         }
         if isOver { return }

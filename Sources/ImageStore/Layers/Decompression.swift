@@ -5,6 +5,8 @@ import Seams
 /// How a layer is compressed.
 enum Compression: Sendable, Hashable {
   case none, gzip, zstd
+  /// Of archives that users hand in; layers are never compressed so.
+  case xz, bzip2
 
   /// What a layer to be written under this media type is compressed with.
   init(writing mediaType: String) {
@@ -42,7 +44,12 @@ struct CompressionStream: ~Copyable {
   }
 
   init(decompressing compression: Compression) throws {
-    try self.init(compression == .zstd ? ccompression_unzstd() : ccompression_gunzip())
+    switch compression {
+    case .zstd: try self.init(ccompression_unzstd())
+    case .xz: try self.init(ccompression_unxz())
+    case .bzip2: try self.init(ccompression_bunzip())
+    case .gzip, .none: try self.init(ccompression_gunzip())
+    }
   }
 
   init(compressing compression: Compression) throws {
@@ -64,7 +71,8 @@ struct CompressionStream: ~Copyable {
     switch Int(result) {
     case CCOMPRESSION_MORE: return .more
     case CCOMPRESSION_END: return .end
-    case CCOMPRESSION_BIG: throw EngineError(.unknown, "zstd: window size exceeded")
+    case CCOMPRESSION_BIG:
+      throw EngineError(.resourceExhausted, "window size exceeded: more than 64 MiB are needed to decompress")
     default: throw EngineError(.unknown, "invalid compressed data")
     }
   }
@@ -90,48 +98,57 @@ struct Decompressor {
   private func decompress() throws {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
     defer { buffer.deallocate() }
-    var input = UnsafeRawBufferPointer(rebasing: buffer[..<(try source.read(into: buffer))])
-    let compression = Compression(of: input, mediaType: mediaType)
+    let input = UnsafeRawBufferPointer(rebasing: buffer[..<(try source.read(into: buffer))])
     var total: Int64 = 0
-
-    func publish(_ bytes: Int) throws {
+    try ImageStore.decompress(
+      Compression(of: input, mediaType: mediaType), source, buffer: buffer, input, room: ring.claim
+    ) { bytes in
       total += Int64(bytes)
       if total > limit { throw EngineError(.resourceExhausted, "layer is larger than \(limit) bytes uncompressed") }
       ring.publish(bytes)
     }
+  }
+}
 
-    if compression == .none {
-      while !input.isEmpty {
-        guard let room = ring.claim() else { return }
-        room.copyMemory(from: input)
-        try publish(input.count)
+/// Decompresses `source`, of which `start` was read into `buffer` already, into what `room` gives until that is nil;
+/// `publish` is told how many bytes of it were filled.
+func decompress(
+  _ compression: Compression, _ source: any BlobSource, buffer: UnsafeMutableRawBufferPointer,
+  _ start: UnsafeRawBufferPointer, room nextRoom: () -> UnsafeMutableRawBufferPointer?,
+  publish: (Int) throws -> Void
+) throws {
+  var input = start
+  if compression == .none {
+    while !input.isEmpty {
+      guard let room = nextRoom() else { return }
+      room.copyMemory(from: input)
+      try publish(input.count)
+      input = UnsafeRawBufferPointer(rebasing: buffer[..<(try source.read(into: buffer))])
+    }
+    return
+  }
+
+  var stream = try CompressionStream(decompressing: compression)
+  // Members and frames follow each other; in the middle of one the input must not end.
+  var isInside = false
+  while let whole = nextRoom() {
+    var room = whole
+    while !room.isEmpty {
+      if input.isEmpty {
         input = UnsafeRawBufferPointer(rebasing: buffer[..<(try source.read(into: buffer))])
       }
-      return
-    }
-
-    var stream = try CompressionStream(decompressing: compression)
-    // Members and frames follow each other; in the middle of one the input must not end.
-    var isInside = false
-    while let whole = ring.claim() {
-      var room = whole
-      while !room.isEmpty {
-        if input.isEmpty {
-          input = UnsafeRawBufferPointer(rebasing: buffer[..<(try source.read(into: buffer))])
-        }
-        let isDry = input.isEmpty
-        if isDry, !isInside { break }
-        let (before, space) = (input.count, room.count)
-        let outcome = try stream.step(&input, &room)
-        isInside = outcome == .more
-        if isDry, isInside, room.count == space { throw EngineError(.unknown, "unexpected EOF") }
-        if !isDry, before == input.count, room.count == space, isInside {
-          throw EngineError(.unknown, "invalid compressed data")
-        }
+      let isDry = input.isEmpty
+      if isDry, !isInside { break }
+      let (before, space) = (input.count, room.count)
+      let outcome = try stream.step(&input, &room)
+      isInside = outcome == .more
+      if isDry, isInside, room.count == space { throw EngineError(.unknown, "unexpected EOF") }
+      if !isDry, before == input.count, room.count == space, isInside {
+        throw EngineError(.unknown, "invalid compressed data")
       }
-      if room.count == whole.count { return }
-      try publish(whole.count - room.count)
-      if !room.isEmpty { return }
     }
+    if room.count == whole.count { return }
+    try publish(whole.count - room.count)
+    if !room.isEmpty { return }
   }
 }

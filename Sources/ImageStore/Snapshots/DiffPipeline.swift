@@ -51,7 +51,7 @@ private func compressed(
     hashing.join()
   }
   let sending = try BlockingThread {
-    let result = Result { try send(compression, ChunkReader(ring, 1), outgoing) }
+    let result = Result { try compress(compression, ChunkReader(ring, 1), outgoing) }
     if case .failure = result { ring.cancel() }
     sent.update { $0 = result }
   }
@@ -72,7 +72,8 @@ private func compressed(
   return try hashed.get()
 }
 
-private func send(_ compression: Compression, _ reader: ChunkReader, _ outgoing: OutgoingPieces) throws {
+/// Compresses what `reader` has, on the calling thread.
+func compress(_ compression: Compression, _ reader: any PieceSource, _ outgoing: OutgoingPieces) throws {
   if compression == .none {
     while let piece = try reader.next() { try outgoing.put(Array(piece)) }
     return
@@ -104,6 +105,7 @@ final class OutgoingPieces: Sendable {
   private struct State {
     var pieces: [[UInt8]] = []
     var isFinished = false
+    var failure: (any Error)?
     var isAbandoned = false
     var waiting: CheckedContinuation<[UInt8]?, Never>?
   }
@@ -124,9 +126,10 @@ final class OutgoingPieces: Sendable {
     }
   }
 
-  func finish() {
+  /// Nothing follows: the end, or why there is none.
+  func finish(_ failure: (any Error)? = nil) {
     state.update { state in
-      state.isFinished = true
+      (state.isFinished, state.failure) = (true, failure)
       state.waiting?.resume(returning: nil)
       state.waiting = nil
     }
@@ -139,6 +142,9 @@ final class OutgoingPieces: Sendable {
       state.waiting = nil
     }
   }
+
+  /// Why there was an end.
+  var failure: (any Error)? { state.withLock { $0.failure } }
 
   /// Nil at the end, or after `abandon`.
   func next() async -> [UInt8]? {

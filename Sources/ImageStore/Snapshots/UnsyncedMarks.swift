@@ -4,13 +4,19 @@ import Glibc
 ///
 /// A snapshot that a layer is applied to is marked: a link `<id>/unsynced` names the boot that it is written in. When
 /// it is written, a thread has the kernel write it all to the disk, one syncfs(2) for all that are waiting then, and
-/// takes the marks away. A mark of an earlier boot means that nobody knows what is in the snapshot: it goes when the
+/// takes the marks away. It waits for a pause: in the middle of a pull, everybody's fsync would wait for it. A mark of an earlier boot means that nobody knows what is in the snapshot: it goes when the
 /// folders are opened. File systems keep the order of names, so no content comes without its mark.
 final class UnsyncedMarks: Sendable {
   private struct State {
     var waiting: [Int] = []
     var isRunning = false
+    /// How often `written` was told, and whether somebody wants it over.
+    var count = 0
+    var isSettling = false
   }
+  /// A pause, in milliseconds, and how many times it is waited for.
+  private static let pause = 1000
+  private static let patience = 10
   private let folder: OpenFile
   private let boot: FilePath
   private let state = Monitor(State())
@@ -43,6 +49,7 @@ final class UnsyncedMarks: Sendable {
   func written(_ id: Int) {
     let mustStart = state.update { state -> Bool in
       state.waiting.append(id)
+      state.count += 1
       defer { state.isRunning = true }
       return !state.isRunning
     }
@@ -54,13 +61,28 @@ final class UnsyncedMarks: Sendable {
   }
 
   /// Waits until nothing is waiting. Blocks.
-  func settle() { state.wait { $0.isRunning ? nil : () } }
+  func settle() {
+    state.update { $0.isSettling = $0.isRunning }
+    state.wait { $0.isRunning ? nil : () }
+  }
+
+  /// Returns when nothing was written for a while, it has gone on for long enough, or somebody is waiting.
+  private func awaitPause() {
+    var seen = state.withLock { $0.count }
+    for _ in 0..<UnsyncedMarks.patience {
+      let isWanted: Void? = state.wait(milliseconds: UnsyncedMarks.pause) { $0.isSettling ? () : nil }
+      let now = state.withLock { $0.count }
+      if isWanted != nil || now == seen { return }
+      seen = now
+    }
+  }
 
   private func run() {
     while true {
+      if !state.withLock({ $0.waiting.isEmpty }) { awaitPause() }
       let ids = state.update { state -> [Int] in
         defer { state.waiting = [] }
-        if state.waiting.isEmpty { state.isRunning = false }
+        if state.waiting.isEmpty { (state.isRunning, state.isSettling) = (false, false) }
         return state.waiting
       }
       if ids.isEmpty { return }

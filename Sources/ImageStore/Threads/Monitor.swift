@@ -51,4 +51,19 @@ final class Monitor<Value>: @unchecked Sendable {
       pthread_cond_wait(condition, mutex)
     }
   }
+
+  /// The same for at most so many milliseconds; nil when they are over.
+  func wait<R>(milliseconds: Int, _ body: (inout Value) -> R?) -> R? {
+    var end = timespec()
+    clock_gettime(CLOCK_REALTIME, &end)
+    let nanoseconds = end.tv_nsec + milliseconds % 1000 * 1_000_000
+    end.tv_sec += milliseconds / 1000 + nanoseconds / 1_000_000_000
+    end.tv_nsec = nanoseconds % 1_000_000_000
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while true {
+      if let result = body(&value) { return result }
+      if pthread_cond_timedwait(condition, mutex, &end) == ETIMEDOUT { return body(&value) }
+    }
+  }
 }

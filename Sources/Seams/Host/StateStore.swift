@@ -14,6 +14,13 @@ public protocol StateStore: Sendable {
   func remove(_ bucket: String, _ key: String) throws
   /// Several changes at once: all of them, or none when the process dies meanwhile.
   func write(_ changes: [StateChange]) throws
+  /// The same without waiting for the disk, for what something that is written later depends on: a loss of power may
+  /// take it, but never it alone while later changes stay. The death of the process takes nothing.
+  func writeSoon(_ changes: [StateChange]) throws
+}
+
+extension StateStore {
+  public func writeSoon(_ changes: [StateChange]) throws { try write(changes) }
 }
 
 /// One change of a `StateStore`.

@@ -12,7 +12,7 @@ struct ArchiveStream {
     var size: Int64
     var linkTarget: String
   }
-  private let channel: ByteChannel
+  private let source: any ByteSource
   private var buffer: [UInt8]
   private var start = 0
   /// Of the current member: content that was not read yet, and what fills its last block.
@@ -21,8 +21,8 @@ struct ArchiveStream {
   /// Names and pax records longer than this are no honest archive's.
   private static let metadataLimit: Int64 = 1 << 20
 
-  /// `head` is what was read of the channel already.
-  init(head: [UInt8], _ channel: ByteChannel) { (buffer, self.channel) = (head, channel) }
+  /// `head` is what was read of the source already.
+  init(head: [UInt8] = [], _ source: any ByteSource) { (buffer, self.source) = (head, source) }
 
   /// The next member; nil at the archive's end. Skips what was not read of the one before.
   mutating func next() async throws -> Member? {
@@ -90,10 +90,7 @@ struct ArchiveStream {
   /// Some bytes, at least one and at most `limit`; throws at the end.
   private mutating func take(_ limit: Int) async throws -> [UInt8] {
     if start == buffer.count {
-      guard let bytes = await channel.read(1 << 18) else {
-        throw EngineError(.unknown, "unexpected EOF")
-      }
-      (buffer, start) = (bytes, 0)
+      guard try await refill() else { throw EngineError(.unknown, "unexpected EOF") }
     }
     let piece = Array(buffer[start..<min(start + limit, buffer.count)])
     start += piece.count
@@ -117,14 +114,22 @@ struct ArchiveStream {
 
   /// A block that is not all zeros; nil at the archive's end, whose two blocks of zeros need not be there.
   private mutating func block() async throws -> [UInt8]? {
-    if start == buffer.count, let bytes = await channel.read(1 << 18) { (buffer, start) = (bytes, 0) }
-    if start == buffer.count { return nil }
+    if start == buffer.count, try await !refill() { return nil }
     let block = try await exactly(512)
     if block.contains(where: { $0 != 0 }) { return block }
-    // Whoever writes must be able to come to the end.
+    // Whoever writes must be able to come to the end, and a checksum may stand there.
     (buffer, start) = ([], 0)
-    while await channel.read() != nil {}
+    while try await source.next() != nil {}
     return nil
+  }
+
+  /// Fills the empty buffer; false at the end.
+  private mutating func refill() async throws -> Bool {
+    while let bytes = try await source.next() {
+      (buffer, start) = (bytes, 0)
+      if !bytes.isEmpty { return true }
+    }
+    return false
   }
 
   // MARK: Fields

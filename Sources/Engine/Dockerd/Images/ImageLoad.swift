@@ -4,33 +4,38 @@ import OCISpec
 import Seams
 
 extension ImageService {
-  /// `POST /images/load`: an OCI image layout or Docker's own format, gzipped or not. A failure is a message of the
+  /// `POST /images/load`: an OCI image layout or Docker's own format, compressed or not. A failure is a message of the
   /// stream, never a status (as moby's).
   func loadResponse(_ request: APIRequest) async throws -> APIResponse {
     let platforms = try Self.platforms(request)
     let upload = request.upload
     return try await MessageStream.answer(daemon.world) { [self] out in
       do {
-        var head: [UInt8] = []
-        var isWhole = true
-        while let bytes = await upload?.read(1 << 18) {
-          head += bytes
-          // An archive that is compressed as a whole is unpacked in memory.
-          if head.count > smallArchive, !Gzip.isGzip(head) {
-            isWhole = false
-            break
-          }
-        }
+        var start: [UInt8] = []
+        while start.count < 10, let bytes = await upload?.read(1 << 18) { start += bytes }
+        let archive = try daemon.codec.decompressed(
+          ChannelSource(head: start, upload), ArchiveCompression(of: start))
+        let (head, isWhole) = try await Self.head(of: archive, smallArchive)
         if isWhole {
           try await load(head, platforms: platforms, to: out)
-        } else if let upload {
-          try await load(ArchiveStream(head: head, upload), platforms: platforms, to: out)
+        } else {
+          try await load(ArchiveStream(head: head, archive), platforms: platforms, to: out)
         }
       } catch {
         let message = (error as? EngineError)?.message ?? "\(error)"
         out.send(["errorDetail": ["message": .string(message)], "error": .string(message)])
       }
     }
+  }
+
+  /// What comes first of a source, until it is more than `limit` bytes or all.
+  static func head(of source: any ByteSource, _ limit: Int) async throws -> (bytes: [UInt8], isWhole: Bool) {
+    var head: [UInt8] = []
+    while let bytes = try await source.next() {
+      head += bytes
+      if head.count > limit { return (head, false) }
+    }
+    return (head, true)
   }
 
   private func load(_ archive: [UInt8], platforms: [Platform], to out: MessageStream) async throws {
@@ -49,12 +54,19 @@ extension ImageService {
         case .symlink, .hardLink:
           members.add(link: member.path, to: member.linkTarget, isSymbolic: member.kind == .symlink)
         case .other: continue
-        case .file where member.size <= smallMember && held < Int64(smallArchive) * 4:
-          held += member.size
-          members.files[member.path] = try await archive.readAll()
         case .file:
-          guard let first = try await archive.read(loadPiece) else { continue }
-          members.stored[member.path] = try await ingest(member, first: first, from: &archive)
+          let first = try await archive.read(loadPiece) ?? []
+          // Documents are JSON; what is not goes into the content store, whatever its size.
+          let isDocument = first.first == UInt8(ascii: "{") || first.first == UInt8(ascii: "[")
+          guard member.size <= (isDocument ? largestDocument : smallMember) else {
+            members.stored[member.path] = try await ingest(member, first: first, from: &archive)
+            continue
+          }
+          held += member.size
+          guard held <= heldLimit else {
+            throw EngineError(.resourceExhausted, "archive has more than \(heldLimit) bytes of documents")
+          }
+          members.files[member.path] = first + (try await archive.readAll())
         }
       }
       try await keep(try ImageArchive(members), platforms: platforms, to: out)
@@ -205,11 +217,11 @@ struct ImageArchive {
   private(set) var sizes: [Digest: Int64] = [:]
   private var references: [Digest: [String: String]] = [:]
 
-  /// Throws `EngineError` when it is neither of the known formats.
+  /// Of an uncompressed archive. Throws `EngineError` when it is neither of the known formats.
   init(_ archive: [UInt8]) throws {
     var members = Members()
     do throws(ArchiveError) {
-      var reader = TarReader(Gzip.isGzip(archive) ? try Gzip.decompress(archive) : archive)
+      var reader = TarReader(archive)
       while let entry = try reader.next() {
         switch entry.kind {
         case .file: members.files[entry.path] = entry.content
@@ -364,9 +376,11 @@ struct ImageArchive {
   }
 }
 
-/// An archive of at most so many bytes is read into memory whole.
-private let smallArchive = 8 << 20
-/// So is a member of a larger one: documents are that small.
-private let smallMember: Int64 = 1 << 20
+/// An archive of at most so many bytes, uncompressed, is read into memory whole.
+let smallArchive = 8 << 20
+/// Members of a larger one that are kept in memory: documents, and whatever is tiny; all together no more than this.
+private let largestDocument: Int64 = 8 << 20
+private let smallMember: Int64 = 4096
+private let heldLimit: Int64 = 32 << 20
 /// Bytes that go into the content store at once.
 private let loadPiece = 1 << 20

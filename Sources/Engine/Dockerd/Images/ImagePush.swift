@@ -36,7 +36,8 @@ extension ImageService {
   var registryClient: RegistryClient {
     RegistryClient(
       world: daemon.world, api: daemon.registry,
-      hosts: RegistryHosts(insecure: daemon.configuration.insecureRegistries),
+      hosts: RegistryHosts(
+        insecure: daemon.configuration.insecureRegistries, hasCertificates: daemon.configuration.hasCertificates),
       userAgent:
         "docker/\(EngineVersion.version) go/\(EngineVersion.language) kernel/\(daemon.configuration.kernelVersion) "
         + "os/\(daemon.configuration.platform.os) arch/\(daemon.configuration.platform.architecture)",

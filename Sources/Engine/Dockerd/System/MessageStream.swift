@@ -11,7 +11,6 @@ final class MessageStream: Sendable {
     var hasSent = false
     var outcome: Result<Void, EngineError>?
     var waiter: CheckedContinuation<EngineError?, Never>?
-    var work: Task<Void, Never>?
   }
   /// `send` never waits; `write` does, while more than this is unread.
   private let channel = ByteChannel(capacity: 1 << 20)
@@ -33,9 +32,21 @@ final class MessageStream: Sendable {
         stream.end(.failure(error as? EngineError ?? EngineError(.unknown, "\(error)")))
       }
     }
-    stream.state.withLock { $0.work = work }
-    let failure: EngineError? = await withCheckedContinuation { continuation in
-      let now: EngineError?? = stream.state.withLock { state in
+    // The client has gone: nobody wants the rest.
+    stream.channel.whenUnread { work.cancel() }
+    let failure: EngineError? = await withTaskCancellationHandler {
+      await stream.begun()
+    } onCancel: {
+      work.cancel()
+    }
+    if let failure { throw failure }
+    return APIResponse(200, .stream(stream.channel), headers: [NameValue("Content-Type", contentType)])
+  }
+
+  /// Waits until something has been sent, or what went wrong before.
+  private func begun() async -> EngineError? {
+    await withCheckedContinuation { continuation in
+      let now: EngineError?? = state.withLock { state in
         if state.hasSent { return .some(nil) }
         switch state.outcome {
         case .success: return .some(nil)
@@ -47,8 +58,6 @@ final class MessageStream: Sendable {
       }
       if let now { continuation.resume(returning: now) }
     }
-    if let failure { throw failure }
-    return APIResponse(200, .stream(stream.channel), headers: [NameValue("Content-Type", contentType)])
   }
 
   /// Sends one message.
@@ -60,25 +69,23 @@ final class MessageStream: Sendable {
 
   /// Sends bytes as they are.
   func sendBytes(_ bytes: [UInt8]) {
-    let accepted = channel.push(bytes)
-    let (waiter, work) = state.withLock { state in
-      state.hasSent = true
-      defer { state.waiter = nil }
-      return (state.waiter, accepted ? nil : state.work)
-    }
-    waiter?.resume(returning: nil)
-    // The client has gone: nobody wants the rest.
-    work?.cancel()
+    channel.push(bytes)
+    sent()
   }
 
-  /// Sends bytes as they are, waiting until the client has read what came before. Throws when it has gone.
-  func write(_ bytes: [UInt8]) async throws {
+  /// The answer can go out.
+  private func sent() {
     let waiter = state.withLock { state in
       state.hasSent = true
       defer { state.waiter = nil }
       return state.waiter
     }
     waiter?.resume(returning: nil)
+  }
+
+  /// Sends bytes as they are, waiting until the client has read what came before. Throws when it has gone.
+  func write(_ bytes: [UInt8]) async throws {
+    sent()
     guard await channel.write(bytes) else { throw CancellationError() }
   }
 

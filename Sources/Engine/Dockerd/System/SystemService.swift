@@ -165,8 +165,17 @@ public final class SystemService: DockerdService {
     if configuration.cgroupVersion == 2 { security.append("name=cgroupns") }
     let runtimes = JSONObject(
       configuration.runtimes.sorted { $0.key < $1.key }.map { .init($0.key, ["path": .string($0.value)]) })
-    let registries = Self.registryConfiguration(configuration.insecureRegistries)
-    return [
+    let registries = Self.registryConfiguration(configuration.insecureRegistries, configuration.mirrors)
+    let limits = configuration.limits
+    let isVersion1 = configuration.cgroupVersion == 1
+    let oomKillDisable = limits.oomKillDisable ?? isVersion1
+    let warnings = [
+      (limits.memory, "No memory limit support"), (limits.swap, "No swap limit support"),
+      (oomKillDisable || !isVersion1, "No oom kill disable support"), (limits.cpuQuota, "No cpu cfs quota support"),
+      (limits.cpuQuota, "No cpu cfs period support"), (limits.cpuShares, "No cpu shares support"),
+      (limits.cpuset, "No cpuset support"), (limits.forwardsIPv4, "IPv4 forwarding is disabled"),
+    ].filter { !$0.0 }.map { "WARNING: " + $0.1 }
+    var info: JSONObject = [
       "ID": .string(engineID.withLock { $0 }), "Containers": .int(Int64(states.count)),
       "ContainersRunning": .int(Int64(running)), "ContainersPaused": .int(Int64(paused)),
       "ContainersStopped": .int(Int64(states.count - running - paused)), "Images": .int(Int64(images)),
@@ -174,22 +183,25 @@ public final class SystemService: DockerdService {
       "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]],
       "Plugins": [
         "Volume": ["local"], "Network": ["bridge", "host", "null"], "Authorization": .null,
-        "Log": [
-          "awslogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local", "splunk", "syslog",
-        ],
+        "Log": JSON(configuration.logDrivers),
       ],
-      "MemoryLimit": true, "SwapLimit": true, "CpuCfsPeriod": true, "CpuCfsQuota": true, "CPUShares": true,
-      "CPUSet": true, "PidsLimit": true, "IPv4Forwarding": true, "Debug": false, "NFd": 0,
-      "OomKillDisable": .bool(configuration.cgroupVersion == 1), "NGoroutines": 0,
+      "MemoryLimit": .bool(limits.memory), "SwapLimit": .bool(limits.swap), "CpuCfsPeriod": .bool(limits.cpuQuota),
+      "CpuCfsQuota": .bool(limits.cpuQuota), "CPUShares": .bool(limits.cpuShares), "CPUSet": .bool(limits.cpuset),
+      "PidsLimit": .bool(limits.pids), "IPv4Forwarding": .bool(limits.forwardsIPv4), "Debug": false, "NFd": 0,
+      "OomKillDisable": .bool(oomKillDisable), "NGoroutines": 0,
       "SystemTime": .string(RFC3339Time.text(daemon.world.unixTime)),
       "LoggingDriver": .string(configuration.defaultLogDriver), "CgroupDriver": "cgroupfs",
       "CgroupVersion": .string(String(configuration.cgroupVersion)), "NEventsListener": 0,
       "KernelVersion": .string(configuration.kernelVersion),
-      "OperatingSystem": .string(configuration.operatingSystem), "OSVersion": "",
-      "OSType": .string(configuration.platform.os), "Architecture": .string(Self.machine(configuration.platform)),
+      "OperatingSystem": .string(configuration.operatingSystem), "OSVersion": .string(configuration.osVersion),
+      "OSType": .string(configuration.platform.os),
+      "Architecture": .string(
+        configuration.machine.isEmpty ? Self.machine(configuration.platform) : configuration.machine),
       "IndexServerAddress": "https://index.docker.io/v1/", "RegistryConfig": registries,
       "NCPU": .int(Int64(configuration.cpus)), "MemTotal": .int(configuration.memory), "GenericResources": .null,
-      "DockerRootDir": .string(configuration.dataRoot), "HttpProxy": "", "HttpsProxy": "", "NoProxy": "",
+      "DockerRootDir": .string(configuration.dataRoot),
+      "HttpProxy": .string(configuration.proxies.http), "HttpsProxy": .string(configuration.proxies.https),
+      "NoProxy": .string(configuration.proxies.no),
       "Name": .string(configuration.hostname), "Labels": JSON(configuration.labels), "ExperimentalBuild": false,
       "ServerVersion": .string(EngineVersion.version), "Runtimes": .object(runtimes),
       "DefaultRuntime": .string(configuration.defaultRuntime),
@@ -201,25 +213,29 @@ public final class SystemService: DockerdService {
       "ContainerdCommit": ["ID": .string(containerd.revision)], "RuncCommit": ["ID": .string(runtimeCommit)],
       "InitCommit": ["ID": .string(EngineVersion.initCommit)], "SecurityOptions": JSON(security),
       "FirewallBackend": ["Driver": "nftables"], "CDISpecDirs": [],
-      "Containerd": [
-        "Address": "/run/containerd/containerd.sock",
-        "Namespaces": ["Containers": .string(configuration.namespace), "Plugins": "plugins.moby"],
-      ],
-      "Warnings": .null,
     ]
+    if !configuration.containerdAddress.isEmpty {
+      info["Containerd"] = [
+        "Address": .string(configuration.containerdAddress),
+        "Namespaces": ["Containers": .string(configuration.namespace), "Plugins": "plugins.moby"],
+      ]
+    }
+    info["Warnings"] = warnings.isEmpty ? .null : JSON(warnings)
+    return .object(info)
   }
 
-  private static func registryConfiguration(_ insecure: [String]) -> JSON {
+  private static func registryConfiguration(_ insecure: [String], _ mirrors: [String]) -> JSON {
     let networks = insecure.filter { $0.contains("/") }
+    let mirrors = mirrors.map { $0.hasSuffix("/") ? $0 : $0 + "/" }
     var hosts: JSONObject = [
-      "docker.io": ["Name": "docker.io", "Mirrors": [], "Secure": true, "Official": true]
+      "docker.io": ["Name": "docker.io", "Mirrors": JSON(mirrors), "Secure": true, "Official": true]
     ]
     for host in insecure where !host.contains("/") {
       hosts[host] = ["Name": .string(host), "Mirrors": [], "Secure": false, "Official": false]
     }
     return [
       "InsecureRegistryCIDRs": JSON((["::1/128"] + networks).sorted()), "IndexConfigs": .object(hosts),
-      "Mirrors": .null,
+      "Mirrors": mirrors.isEmpty ? .null : JSON(mirrors),
     ]
   }
 

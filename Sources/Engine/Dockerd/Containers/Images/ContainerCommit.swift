@@ -95,11 +95,14 @@ extension ContainerService {
 
   private func layer(_ made: Descriptor, _ store: ImageStore) async throws -> (descriptor: Descriptor, diffID: Digest)?
   {
-    let bytes = try await store.read(made.digest)
-    let plain = Gzip.isGzip(bytes) ? try? Gzip.decompress(bytes) : bytes
-    if let plain {
-      var reader = TarReader(plain)
-      if (try? reader.next()) == .some(nil) { return nil }
+    // An archive of nothing is small, however it is packed; one that is not need not be held to be looked at.
+    if made.size <= smallArchive {
+      let bytes = try await store.read(made.digest)
+      let plain = Gzip.isGzip(bytes) ? try? Gzip.decompress(bytes, limit: 4 * smallArchive) : bytes
+      if let plain {
+        var reader = TarReader(plain)
+        if (try? reader.next()) == .some(nil) { return nil }
+      }
     }
     guard let info = try await store.info(made.digest) else {
       throw EngineError(.unknown, "failed to get content info: content \(made.digest): not found")
