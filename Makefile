@@ -1,5 +1,5 @@
 # make run    the REPL          make test   every test
-# make lint   swift-format      make bench  speed, release build (bench-trace, bench-runc, bench-layers: its parts)
+# make lint   swift-format      make bench  speed, release build (bench-trace, -runc, -layers, -pull: its parts)
 # make test-vm   the runtime on a pure cgroup-v2 host: a virtual machine that boots here
 SHELL := /bin/bash
 SWIFT ?= swift
@@ -41,7 +41,7 @@ lint:
 format:
 	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
 
-bench: bench-trace bench-runc bench-layers
+bench: bench-trace bench-runc bench-layers bench-pull
 
 bench-trace: release
 	@.ci/bench
@@ -56,7 +56,7 @@ bench-layers:
 	@$(SWIFT) build -c release --product layer-tool
 	@.ci/bench-layers
 
-# Needs root, and drydockd with real mode. MB=N (300), ROUNDS=N (3).
+# Pulling, beside the floor, docker, containerd and skopeo with umoci. Needs root. MB=N (300), ROUNDS=N (3).
 bench-pull:
 	@.ci/setup test
 	@$(SWIFT) build -c release --product drydockd -Xswiftc -gnone

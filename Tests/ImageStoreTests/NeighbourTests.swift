@@ -134,4 +134,74 @@ struct NeighbourTests {
       #expect(try describe(store.path + "/again") == describe(store.path + "/merged"))
     }
   }
+
+  @Test("an image as umoci and containerd unpack it: the same names, bytes, modes, owners, xattrs, times, links")
+  func otherUnpackers() async throws {
+    try await StoreFixture.with { store in
+      // The first layer has everything; the second hides, replaces, makes opaque, and adds.
+      let script = """
+        make() { \(NeighbourTests.tree)
+        }
+        cd \(store.path); mkdir tree upper; make \(store.path)/tree
+        find tree -depth -exec touch -h -d @1500000000 {} +
+        # umoci knows no holes.
+        tar --format=pax --xattrs '--xattrs-include=*' --numeric-owner -cf 1.tar -C tree .
+        mkdir -p upper/bin upper/etc/deep upper/dev upper/new; : >upper/bin/.wh.another; : >upper/etc/deep/.wh..wh..opq
+        echo inside >upper/etc/deep/file; echo now-a-file >upper/empty; mkdir upper/a-first-name
+        echo x >upper/a-first-name/y; : >upper/dev/.wh.fifo; ln -s ../bin upper/new/link; ln upper/new/link upper/new/again
+        chmod 2750 upper/new; chown 99:98 upper/new
+        find upper -depth -exec touch -h -d @1600000000 {} +
+        tar --format=pax --numeric-owner -cf - -C upper bin etc dev new empty a-first-name | gzip -1 >2.tar.gz
+        gzip -dc 2.tar.gz >2.tar
+        umoci init --layout image; umoci new --image image:a
+        umoci raw add-layer --image image:a 1.tar; umoci raw add-layer --image image:a 2.tar
+        umoci raw unpack --image image:a umoci >/dev/null 2>&1
+        """
+      let run = try LayerToolRun.run(["-ec", script], by: "/bin/sh")
+      try #require(run.status == 0, "\(run.errors)")
+      let driver = try OverlayDriver(store.path)
+      var parents: [Int] = []
+      for number in [1, 2] {
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(store.path)/\(number).tar")))
+        let digest = try await store.blob(bytes, ref: "\(number)")
+        try await driver.create(number, parents: parents)
+        _ = try await driver.apply(
+          digest, mediaType: MediaType.ociLayer, from: store.blobs, to: number, parents: parents)
+        parents.insert(number, at: 0)
+      }
+      let options = driver.mounts(9, parents: parents, readOnly: true)[0].options.joined(separator: ",")
+      let daemon = """
+        cd \(store.path); mkdir at ours
+        mount -t overlay -o '\(options)' overlay at; cp -a at/. ours; umount at
+        printf 'version = 2\nroot = "%s/c/root"\nstate = "%s/c/state"\n[grpc]\naddress = "%s/c.sock"\n' \
+          $PWD $PWD $PWD >c.toml
+        PATH=$PATH:/usr/sbin containerd -c c.toml >c.log 2>&1 & pid=$!
+        trap 'kill $pid; wait $pid || true' EXIT
+        for i in $(seq 3000); do ctr -a c.sock version >/dev/null 2>&1 && break; sleep 0.1; done
+        tar -cf image.tar -C image .
+        ctr -a c.sock images import --base-name theirs image.tar >/dev/null
+        mkdir mounted theirs; ctr -a c.sock images mount theirs:a mounted >/dev/null
+        cp -a mounted/. theirs; umount mounted
+        """
+      let unpacked = try LayerToolRun.script(daemon)
+      try #require(unpacked.status == 0, "\(unpacked.errors)")
+      let ours = try describe(store.path + "/ours")
+      #expect(ours.split(separator: "\n").count > 20)
+      #expect(ours.contains("/new/again") && !ours.contains("/bin/another") && !ours.contains("/etc/deep/er"))
+      func lines(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }
+      #expect(ours.contains("security.capability"))
+      for (name, theirs) in [("containerd", "theirs"), ("umoci", "umoci")] {
+        let description = try describe("\(store.path)/\(theirs)")
+        // containerd gives a file away again for each further link to it, which takes its capabilities.
+        func compared(_ text: String) -> [String] {
+          lines(text).map { line in
+            guard name == "containerd", let start = line.firstRange(of: " ('security.capability'") else { return line }
+            return String(line[..<start.lowerBound])
+          }
+        }
+        let difference = compared(ours).difference(from: compared(description))
+        #expect(difference.isEmpty, "\(name): \(difference)")
+      }
+    }
+  }
 }
